@@ -1,0 +1,64 @@
+"""The engines by name. A library is probed, not imported, until its engine is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from asr.errors import EngineUnavailableError
+from asr.model_files import embedded_model_dir
+from asr.recogniser import Engine
+
+
+class EngineEntry(NamedTuple):
+    """How to find an engine.
+
+    Attributes:
+        library: Top-level module that must be installed.
+        module: Our adapter.
+        factory: The engine class in it; takes the model folder.
+        extra: What to install: ``pip install wegwijs[extra]``; empty when always installed.
+    """
+
+    library: str
+    module: str
+    factory: str
+    extra: str
+
+
+ENGINES: dict[str, EngineEntry] = {
+    "vosk": EngineEntry("vosk", "asr.vosk_recogniser", "VoskEngine", ""),
+}
+DEFAULT_ENGINE = "vosk"
+
+
+def available_engines() -> tuple[str, ...]:
+    """Return the names of the engines whose library is installed."""
+    return tuple(name for name, entry in ENGINES.items() if find_spec(entry.library) is not None)
+
+
+def load_engine(name: str = DEFAULT_ENGINE, model_dir: Path | None = None) -> Engine:
+    """Load an engine with a model.
+
+    Args:
+        name: One of :data:`ENGINES`.
+        model_dir: The model folder; None for the embedded Dutch 8 kHz model.
+
+    Raises:
+        EngineUnavailableError: No such engine, or its library is not installed.
+        ModelMissingError: There is no model in the folder.
+        ModelDamagedError: The model is not whole.
+    """
+    entry = ENGINES.get(name)
+    if entry is None:
+        known = ", ".join(sorted(ENGINES))
+        raise EngineUnavailableError(name, "there is no such engine", f"choose one of: {known}")
+    if find_spec(entry.library) is None:
+        package = f"wegwijs[{entry.extra}]" if entry.extra else "wegwijs"
+        raise EngineUnavailableError(
+            name, f"the library {entry.library} is not installed", f"run: pip install '{package}'"
+        )
+    factory = getattr(import_module(entry.module), entry.factory)
+    return cast(Engine, factory(model_dir if model_dir is not None else embedded_model_dir()))

@@ -1,0 +1,310 @@
+"""Vosk engine: streaming recognition with any model folder that vosk reads.
+
+The only file that imports ``vosk``. Never load vosk in a process that has loaded another OpenFst
+build (kaldifst, pynini): it deadlocks while loading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import vosk
+from numpy.typing import NDArray
+
+from asr.confidence import UNKNOWN_WORD, utterance_confidence
+from asr.errors import ModelDamagedError, RecogniserFailedError
+from asr.model_files import verify_model
+from asr.recogniser import Alternative, Capabilities, Partial, Transcript, Word
+from asr.resample import Upsampler
+
+RATE_HZ = 8000
+_REQUIRED = ("am/final.mdl", "final.mdl")
+_IDLE_KEPT = 32
+"""Recognisers kept for reuse; about the concurrent streams of a 2-core machine."""
+
+
+class VoskEngine:
+    """A vosk model, shared by its recognisers.
+
+    Args:
+        model_dir: The model folder.
+        partial_interval_seconds: Audio between two partials; 0.1 to 0.2 is useful.
+        n_best: Readings in a transcript; 0 for none.
+
+    Raises:
+        ModelMissingError: There is no such folder, or it is not a vosk model.
+        ModelDamagedError: A file differs from its checksum, or vosk cannot read it.
+    """
+
+    def __init__(
+        self, model_dir: Path, *, partial_interval_seconds: float = 0.2, n_best: int = 3
+    ) -> None:
+        checksum = verify_model(model_dir, _REQUIRED)
+        vosk.SetLogLevel(-1)
+        try:
+            self._model: Any = vosk.Model(str(model_dir))
+        except Exception:  # noqa: BLE001 - vosk raises nothing narrower
+            raise ModelDamagedError(
+                model_dir, "vosk cannot load it", "restore the folder, or name another model"
+            ) from None
+        self._name = f"{model_dir.resolve().name}@{checksum}"
+        self._rate_hz = _model_rate_hz(model_dir)
+        self._interval_samples = int(partial_interval_seconds * RATE_HZ)
+        self._n_best = n_best
+        self._idle: deque[Any] = deque()
+        self._lock = Lock()
+
+    @property
+    def name(self) -> str:
+        """Always ``vosk``."""
+        return "vosk"
+
+    @property
+    def model(self) -> str:
+        """Folder name and short checksum."""
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Streaming Dutch with word confidences and alternatives."""
+        return Capabilities(
+            streaming=True,
+            word_confidence=True,
+            alternatives=self._n_best > 0,
+            sample_rate_hz=self._rate_hz,
+            language="nl",
+        )
+
+    def open(self) -> VoskRecogniser:
+        """Return a recogniser, reused when one is idle.
+
+        Raises:
+            RecogniserFailedError: The engine is closed, or vosk cannot make one.
+        """
+        with self._lock:
+            if self._model is None:
+                raise RecogniserFailedError(self.name, "the engine is closed")
+            kaldi = self._idle.popleft() if self._idle else None
+        if kaldi is None:
+            try:
+                kaldi = vosk.KaldiRecognizer(self._model, float(self._rate_hz))
+            except Exception:  # noqa: BLE001 - vosk raises nothing narrower
+                raise RecogniserFailedError(self.name, "vosk made no recogniser") from None
+            kaldi.SetWords(True)
+            kaldi.SetPartialWords(True)
+        return VoskRecogniser(
+            self,
+            kaldi,
+            model=self._name,
+            rate_hz=self._rate_hz,
+            interval_samples=self._interval_samples,
+            n_best=self._n_best,
+        )
+
+    def _give_back(self, kaldi: Any) -> None:
+        with self._lock:
+            if self._model is not None and len(self._idle) < _IDLE_KEPT:
+                self._idle.append(kaldi)
+
+    def close(self) -> None:
+        """Free the model when its last recogniser is gone."""
+        with self._lock:
+            self._idle.clear()
+            self._model = None
+
+
+class VoskRecogniser:
+    """One utterance at a time over a Kaldi decoder. Made by :meth:`VoskEngine.open`."""
+
+    def __init__(
+        self,
+        engine: VoskEngine,
+        kaldi: Any,
+        *,
+        model: str,
+        rate_hz: int,
+        interval_samples: int,
+        n_best: int,
+    ) -> None:
+        self._engine = engine
+        self._kaldi = kaldi
+        self._model = model
+        self._upsampler = Upsampler(rate_hz // RATE_HZ)
+        self._interval_samples = max(1, interval_samples)
+        self._n_best = n_best
+        self._is_dirty = False
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._is_dirty:
+            self._kaldi.Reset()
+            self._kaldi.SetMaxAlternatives(0)
+        self._is_dirty = False
+        self._samples = 0
+        self._since_partial = 0
+        self._done: list[Word] = []
+        self._recent: deque[list[Word]] = deque(maxlen=3)
+        self._best_partial: list[Word] = []
+        self._upsampler.reset()
+
+    def accept(self, pcm: NDArray[np.int16]) -> Partial | None:
+        """Take the next samples; see :meth:`asr.recogniser.Recogniser.accept`."""
+        if pcm.dtype != np.int16 or pcm.ndim != 1:
+            raise RecogniserFailedError(
+                "vosk", f"wants int16 of shape (n,), got {pcm.dtype} of shape {pcm.shape}"
+            )
+        if not len(pcm):
+            return None
+        self._feed(pcm)
+        self._since_partial += len(pcm)
+        if self._since_partial < self._interval_samples:
+            return None
+        self._since_partial = 0
+        words = [*self._done, *self._words(self._call("PartialResult"), "partial_result")]
+        self._recent.append(words)
+        if words:
+            self._best_partial = words
+        return Partial(
+            text=_join(words),
+            stable_text=self._stable_text(),
+            confidence=utterance_confidence(words),
+        )
+
+    def finish(self) -> Transcript:
+        """End the utterance; see :meth:`asr.recogniser.Recogniser.finish`."""
+        try:
+            return self._finish()
+        finally:
+            self._begin()
+
+    def _finish(self) -> Transcript:
+        if not self._samples:
+            return self._transcript([], (), is_fallback=False)
+        # The network looks ahead and the last word needs its ending: 0.3 s of quiet give both.
+        self._feed(np.zeros(int(0.3 * RATE_HZ), np.int16))
+        # Kaldi gives word confidences or n-best readings, not both: the words come from a last
+        # partial, the readings from the final result.
+        words = [*self._done, *self._words(self._call("PartialResult"), "partial_result")]
+        alternatives: tuple[Alternative, ...] = ()
+        if self._n_best and words and not self._done:
+            self._kaldi.SetMaxAlternatives(self._n_best)
+            alternatives = _alternatives(self._call("FinalResult"))
+        else:
+            last = self._words(self._call("FinalResult"), "result")
+            words = [*self._done, *last] if last else words
+        if _join(words) or not _join(self._best_partial):
+            return self._transcript(words, alternatives, is_fallback=False)
+        return self._transcript(self._best_partial, alternatives, is_fallback=True)
+
+    def close(self) -> None:
+        """Give the decoder back for reuse."""
+        if self._kaldi is not None:
+            self._begin()
+            self._engine._give_back(self._kaldi)
+            self._kaldi = None
+
+    def _feed(self, pcm: NDArray[np.int16]) -> None:
+        if self._kaldi is None:
+            raise RecogniserFailedError("vosk", "the recogniser is closed")
+        self._samples += len(pcm)
+        self._is_dirty = True
+        try:
+            ended = self._kaldi.AcceptWaveform(self._upsampler.feed(pcm).tobytes())
+        except Exception:  # noqa: BLE001 - vosk raises nothing narrower
+            raise RecogniserFailedError("vosk", "could not process audio") from None
+        if ended:
+            self._done.extend(self._words(self._call("Result"), "result"))
+
+    def _call(self, method: str) -> dict[str, Any]:
+        try:
+            result = json.loads(getattr(self._kaldi, method)())
+        except ValueError:
+            # "from None": JSONDecodeError.doc holds the caller's words.
+            raise RecogniserFailedError("vosk", "returned malformed JSON") from None
+        if not isinstance(result, dict):
+            raise RecogniserFailedError("vosk", "returned no JSON object")
+        return result
+
+    @staticmethod
+    def _words(result: dict[str, Any], key: str) -> list[Word]:
+        """Read the word list; unknown words stay in it, they lower the confidence."""
+        words: list[Word] = []
+        for item in result.get(key, []):
+            start, end = float(item["start"]), float(item["end"])
+            confidence = min(1.0, max(0.0, float(item.get("conf", 0.0))))
+            if words:
+                start = max(start, words[-1].start_seconds)
+            words.append(Word(str(item["word"]), start, max(start, end), confidence))
+        return words
+
+    def _stable_text(self) -> str:
+        """Return the leading words on which the last three partials agree."""
+        if len(self._recent) < 3:
+            return ""
+        stable: list[Word] = []
+        for candidates in zip(*self._recent, strict=False):
+            if len({word.text for word in candidates}) > 1:
+                break
+            stable.append(candidates[-1])
+        return _join(stable)
+
+    def _transcript(
+        self, words: list[Word], alternatives: tuple[Alternative, ...], *, is_fallback: bool
+    ) -> Transcript:
+        text = _join(words)
+        return Transcript(
+            text=text,
+            confidence=utterance_confidence(words) if text else 0.0,
+            words=tuple(word for word in words if word.text != UNKNOWN_WORD),
+            alternatives=alternatives if text else (),
+            engine="vosk",
+            model=self._model,
+            is_fallback=is_fallback,
+        )
+
+
+def _join(words: list[Word]) -> str:
+    return " ".join(word.text for word in words if word.text != UNKNOWN_WORD)
+
+
+def _alternatives(result: dict[str, Any]) -> tuple[Alternative, ...]:
+    """Turn vosk's path scores (log-likelihoods) into shares of the readings returned."""
+    scores: dict[str, float] = {}
+    for item in result.get("alternatives", []):
+        text = " ".join(word for word in str(item["text"]).split() if word != UNKNOWN_WORD)
+        if text:
+            score = float(item.get("confidence", 0.0))
+            scores[text] = max(score, scores.get(text, score))
+    if not scores:
+        return ()
+    best = max(scores.values())
+    weights = {text: float(np.exp(score - best)) for text, score in scores.items()}
+    total = sum(weights.values())
+    ranked = sorted(weights.items(), key=lambda item: -item[1])
+    return tuple(Alternative(text, weight / total) for text, weight in ranked)
+
+
+def _model_rate_hz(model_dir: Path) -> int:
+    """Read the model's sample rate; vosk's default is 16000.
+
+    Raises:
+        ModelDamagedError: The rate is no multiple of 8000.
+    """
+    for name in ("conf/mfcc.conf", "mfcc.conf"):
+        path = model_dir / name
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found = re.search(r"--sample-frequency=(\d+)", text)
+            rate_hz = int(found.group(1)) if found else 16000
+            if rate_hz not in (8000, 16000, 24000, 48000):
+                raise ModelDamagedError(
+                    path, f"sample rate {rate_hz} Hz cannot be made from 8000 Hz", "name another"
+                )
+            return rate_hz
+    return 16000
