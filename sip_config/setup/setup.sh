@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# Puts everything that Wegwijs needs into .venv/ of this checkout; with --tests, what the tests need.
+# Runs on Debian 12 or newer and Ubuntu 24.04 or newer with nothing but bash, apt and git.
+# Does nothing, in well under three seconds, when nothing changed since the last time.
+#
+#   WEGWIJS_PYTHON=/path/to/python3   the interpreter to use
+#   WEGWIJS_WITHOUT_HASHES=1          install locked versions whose hashes differ (see README.md)
+#   PJPROJECT_TARBALL=FILE            build pjsua2 from this archive
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cd "$top"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/wegwijs
+venv=$top/.venv
+stamp=$venv/.wegwijs-setup
+log=$cache/setup.log
+
+# uuid-dev is not needed: pjproject makes its own identifiers without it.
+build_packages=(
+  ca-certificates build-essential swig pkg-config xz-utils   # pjsua2's source and its compiler
+  libssl-dev libsrtp2-dev                                    # TLS and SRTP
+  libopus-dev libspeex-dev libspeexdsp-dev libgsm1-dev       # codecs and resampling
+  espeak-ng                                                  # prompts, and the demo's caller
+)
+test_packages=(
+  sip-tester                                                 # SIPp: caller and voorlichter
+  baresip-core                                               # a second SIP stack, with TLS and SRTP
+  debootstrap                                                # the folder in which Asterisk lives
+  openssl                                                    # certificates for the tests
+)
+
+say() { printf 'setup: %s\n' "$*"; }
+stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# quietly WHAT REMEDY COMMAND...: output to the log; on failure its end, its name and the remedy.
+quietly() {
+  local what=$1 remedy=$2 started=$SECONDS
+  shift 2
+  printf '\n$ %s\n' "$*" >>"$log"
+  if ! "$@" >>"$log" 2>&1 </dev/null; then
+    tail -n 15 "$log" >&2
+    stop "$what failed; whole log: $log
+       what to do: $remedy"
+  fi
+  if ((SECONDS - started > 2)); then say "  done in $((SECONDS - started)) s"; fi
+}
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
+  done
+}
+
+# install_packages WHY PACKAGE...: returns 1 when something is missing and may not be installed.
+install_packages() {
+  local why=$1 run=()
+  shift
+  if ! command -v dpkg-query >/dev/null; then
+    say "this is not Debian or Ubuntu: make sure that these are there $why: $*"
+    return 0
+  fi
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]})) || return 0
+  if ((EUID != 0)); then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      run=(sudo -n)
+    else
+      printf 'setup: Debian packages are missing %s. Run this as root, then run make again:\n' "$why" >&2
+      printf '  apt-get update && apt-get install --no-install-recommends -y %s\n' "${missing[*]}" >&2
+      return 1
+    fi
+  fi
+  say "installing Debian packages $why: ${missing[*]} (up to 2 min)"
+  quietly "reading the package lists" "check the network and the machine's apt configuration" \
+    "${run[@]}" apt-get -o DPkg::Lock::Timeout=300 update
+  quietly "installing packages" "run it by hand: apt-get install ${missing[*]}" \
+    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+    install --no-install-recommends -y "${missing[@]}"
+}
+
+# An interpreter is good when it is 3.11 or newer; its headers and venv may still have to come.
+recent_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+complete() {
+  "$1" -c 'import ensurepip, os, sys, sysconfig, venv
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' 2>/dev/null
+}
+
+find_python() {
+  local test=$1 candidate
+  for candidate in ${WEGWIJS_PYTHON:-python3 python3.11 python3.12 python3.13 python3.14 \
+    /usr/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3}; do
+    candidate=$(command -v "$candidate") || continue
+    if recent_enough "$candidate" && "$test" "$candidate"; then
+      echo "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+choose_python() {
+  local python
+  if python=$(find_python complete); then
+    echo "$python"
+    return 0
+  fi
+  # The distribution's own interpreter lacks headers or venv, or there is none at all.
+  install_packages "for Python" python3 python3-dev python3-venv >&2 || exit 1
+  python=$(find_python complete) || stop "no Python 3.11 or newer with headers and venv was found; \
+install one and set WEGWIJS_PYTHON=/path/to/python3"
+  echo "$python"
+}
+
+fingerprint() {
+  { echo "$top"; cat pyproject.toml requirements.lock "$here/setup.sh" \
+      sip_config/pjsua2/config_site.h sip_config/pjsua2/build.py; } | sha256sum | cut -d' ' -f1
+}
+
+up_to_date() {
+  [[ -f $stamp && $(<"$stamp") == "$(fingerprint)" && -x $venv/bin/wegwijs ]] &&
+    command -v espeak-ng >/dev/null && "$venv/bin/python" -c 'import ivr, pjsua2' 2>/dev/null
+}
+
+install_locked() {
+  local remedy="check the network and pip's configuration (pip config list), then run make again"
+  printf '\n$ pip install --require-hashes -r requirements.lock\n' >>"$log"
+  if "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes \
+    -r requirements.lock >>"$log" 2>&1 </dev/null; then
+    return 0
+  fi
+  if ! tail -n 60 "$log" | grep -q 'DO NOT MATCH THE HASHES'; then
+    tail -n 15 "$log" >&2
+    stop "installing Python packages failed; whole log: $log
+       what to do: $remedy"
+  fi
+  if [[ ${WEGWIJS_WITHOUT_HASHES:-} != 1 ]]; then
+    tail -n 25 "$log" >&2
+    stop "the package index of this machine serves other files than requirements.lock names.
+       If you trust it (it rebuilds packages itself, say), run: WEGWIJS_WITHOUT_HASHES=1 make setup
+       If you do not: someone may have changed a package; whole log: $log"
+  fi
+  say "WARNING: installing the locked versions WITHOUT checking their hashes, as asked"
+  sed -e 's/ *\\$//' -e '/^ *--hash=/d' requirements.lock >"$venv/locked-versions.txt"
+  quietly "installing Python packages" "$remedy" \
+    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$venv/locked-versions.txt"
+}
+
+set_up() {
+  local started=$SECONDS python
+  say "setting up $venv; the first time takes about five minutes, most of it compiling pjsua2"
+  install_packages "to build and run" "${build_packages[@]}" || exit 1
+  if ! { recent_enough "$venv/bin/python" && complete "$venv/bin/python" &&
+    "$venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
+    python=$(choose_python)
+    say "creating .venv with $python (10 s)"
+    rm -rf "$venv"
+    quietly "creating .venv" "install python3-venv, or set WEGWIJS_PYTHON" "$python" -m venv "$venv"
+  fi
+  rm -f "$stamp"
+  say "installing the Python packages that requirements.lock names (1 to 2 min)"
+  install_locked
+  "$venv/bin/python" sip_config/pjsua2/build.py --install || exit 1
+  say "installing Wegwijs itself (5 s)"
+  quietly "installing Wegwijs" "read the log" "$venv/bin/python" -m pip install \
+    --disable-pip-version-check --no-deps --no-build-isolation --quiet -e .
+  fingerprint >"$stamp"
+  say "ready in $((SECONDS - started)) s: .venv/bin/wegwijs"
+}
+
+set_up_tests() {
+  # What cannot be installed here is named; the tests that need it skip and say so.
+  install_packages "for the tests" "${test_packages[@]}" ||
+    say "going on without them: the tests that need them will skip"
+  sip_config/asterisk/root.sh >/dev/null || say "the tests with a real Asterisk will skip"
+}
+
+mkdir -p "$cache" .cache
+exec 9>.cache/setup.lock
+flock 9
+case ${1:-} in
+  "") up_to_date || { : >"$log"; set_up; } ;;
+  --tests) set_up_tests ;;
+  *) echo "usage: setup.sh [--tests]" >&2; exit 2 ;;
+esac
