@@ -1,0 +1,148 @@
+"""Voice activity: is this frame a voice, for all calls at once.
+
+A frame is *voiced* when it is loud enough against its call's noise floor, repeats with the
+pitch of a voice, and is no steady tone. Noise, clicks and wind are not periodic; hum and buzz
+are, but they do not move, so the floor swallows them; dial, fax and key tones have few
+spectral lines that stand still. A frame is *active* on energy alone: inside a turn that is
+how unvoiced consonants are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.audio.frames import FRAME_SAMPLES
+from ivr.audio.levels import NoiseFloor, weighted_dbfs
+from ivr.audio.settings import AudioSettings
+
+WINDOW_SAMPLES: Final = 256
+"""32 ms: two periods of the deepest voice (65 Hz)."""
+_PAST_SAMPLES: Final = WINDOW_SAMPLES - FRAME_SAMPLES
+_LOWEST_BIN: Final = 4
+"""125 Hz: mains hum and its first harmonic stay out of the periodicity."""
+_HIGHEST_BIN: Final = 113
+"""3531 Hz: end of the telephone band."""
+_SHORTEST_LAG: Final = 20
+_LONGEST_LAG: Final = 118
+"""Pitch 68..400 Hz at 8000 Hz."""
+_ACTIVE_BELOW_VOICED_DB: Final = 3.0
+_STEADY_DB: Final = 1.0
+_STEADY_RUN: Final = 6
+_TONAL_LINES: Final = 5.0
+"""Effective number of spectral bins: a windowed sine has 2, two equal sines 4."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activity:
+    """What one frame of each slot is; every array has shape ``(n,)``."""
+
+    voiced: NDArray[np.bool_]
+    active: NDArray[np.bool_]
+    level_dbfs: NDArray[np.float32]
+    floor_dbfs: NDArray[np.float32]
+
+
+class VoiceActivity:
+    """Voice activity of ``slots`` calls; a frame in, a verdict out, no clock.
+
+    Args:
+        slots: Rows of the frame matrix.
+        settings: Levels and margins.
+    """
+
+    def __init__(self, slots: int, settings: AudioSettings) -> None:
+        self._settings = settings
+        self._floor = NoiseFloor(slots)
+        self._past = np.zeros((slots, _PAST_SAMPLES), dtype=np.float32)
+        self._peak = np.zeros(slots, dtype=np.int64)
+        self._level = np.zeros(slots, dtype=np.float32)
+        self._steady = np.zeros(slots, dtype=np.int64)
+        self._window = np.hanning(WINDOW_SAMPLES + 1)[:WINDOW_SAMPLES].astype(np.float32)
+        self._samples = np.zeros((slots, WINDOW_SAMPLES), dtype=np.float32)
+
+    def reset(self, slot: int) -> None:
+        """Forget a slot's past: a new call begins."""
+        self._floor.reset(slot)
+        self._past[slot] = 0.0
+        self._peak[slot] = 0
+        self._level[slot] = 0.0
+        self._steady[slot] = 0
+
+    def measure(
+        self,
+        slots: NDArray[np.intp],
+        frames: NDArray[np.float32],
+        playing: NDArray[np.bool_],
+    ) -> Activity:
+        """Judge one frame of each of ``n`` slots.
+
+        Args:
+            slots: Shape ``(n,)``, no slot twice.
+            frames: Shape ``(n, 160)``, int16 scale, 8000 Hz.
+            playing: Shape ``(n,)``: our prompt sounds, so its echo must not pass for speech.
+        """
+        settings = self._settings
+        samples = self._samples[: len(slots)]
+        samples[:, :_PAST_SAMPLES] = self._past[slots]
+        samples[:, _PAST_SAMPLES:] = frames
+        self._past[slots] = frames[:, FRAME_SAMPLES - _PAST_SAMPLES :]
+        samples -= samples.mean(axis=1, keepdims=True)
+
+        # Only the new samples: the end of speech is known to the frame.
+        level = weighted_dbfs(samples[:, _PAST_SAMPLES - 1 :])
+        floor = self._floor.update(slots, level)
+        threshold = np.where(
+            playing,
+            np.maximum(
+                floor + np.float32(settings.barge_in_margin_db),
+                np.float32(settings.barge_in_level_dbfs),
+            ),
+            np.maximum(
+                floor + np.float32(settings.speech_margin_db),
+                np.float32(settings.minimum_level_dbfs),
+            ),
+        )
+        periodicity, steady_tone = self._spectrum(slots, samples, level)
+        voiced = (
+            (level > threshold)
+            & (periodicity > np.float32(settings.voiced_periodicity))
+            & ~steady_tone
+        )
+        active = level > threshold - np.float32(_ACTIVE_BELOW_VOICED_DB)
+        return Activity(voiced, active, level, floor)
+
+    def _spectrum(
+        self,
+        slots: NDArray[np.intp],
+        samples: NDArray[np.float32],
+        level: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Periodicity 0..1 and whether the frame belongs to a steady tone, each ``(n,)``."""
+        samples *= self._window
+        spectrum = np.fft.rfft(samples, axis=1)
+        magnitude: NDArray[np.float32] = np.abs(spectrum)
+        magnitude[:, :_LOWEST_BIN] = 0.0
+        magnitude[:, _HIGHEST_BIN:] = 0.0
+
+        # The magnitude, not the power: compression flattens the formants, so that noise with
+        # a coloured spectrum does not look periodic (generalised autocorrelation).
+        correlation = np.fft.irfft(magnitude, axis=1)
+        highest = correlation[:, _SHORTEST_LAG:_LONGEST_LAG].max(axis=1)
+        periodicity = highest / (correlation[:, 0] + np.float32(1e-6))
+
+        power = magnitude * magnitude
+        total = power.sum(axis=1)
+        lines = total * total / (np.einsum("ij,ij->i", power, power) + np.float32(1e-6))
+        peak = power.argmax(axis=1)
+        same = np.abs(peak - self._peak[slots]) <= 1
+        same &= np.abs(level - self._level[slots]) < np.float32(_STEADY_DB)
+        steady = np.where(same, self._steady[slots] + 1, 0)
+        self._peak[slots] = peak
+        self._level[slots] = level
+        self._steady[slots] = steady
+        tone = (steady >= _STEADY_RUN) | ((steady >= 1) & (lines < np.float32(_TONAL_LINES)))
+        return periodicity.astype(np.float32, copy=False), tone
