@@ -1,0 +1,62 @@
+"""What one call has come to know; the machine's memory beside its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ivr.call.policy import Decision
+from ivr.call.prompts import SpokenPrompt
+from ivr.call.routing import Attempt
+from ivr.call.rules import CallRules
+from ivr.call.states import Outcome
+
+
+@dataclass(slots=True)
+class Facts:
+    """Mutable; only the steps of ``ivr.call.steps`` write it."""
+
+    rules: CallRules
+    epoch: int = 0
+    """Counts state entries; replies of older entries are dropped."""
+    can_call_back: bool = False
+    open: bool = True
+
+    say: tuple[SpokenPrompt, ...] = ()
+    """What the next state plays on entry."""
+    playing: bool = False
+    attending: bool = False
+    speaking: bool = False
+    """A turn of the caller is under way."""
+    recognising: bool = False
+    timer_running: bool = False
+    rearmed: bool = False
+    """The state's timer was re-armed; it may be only once."""
+
+    repeats: int = 0
+    no_inputs: int = 0
+    replays: int = 0
+
+    decision: Decision | None = None
+    likeliest: tuple[str, ...] = ()
+    """Themas for the next menu, from the last decision; empty means the busiest."""
+    options: tuple[str, ...] = ()
+    """Themas behind the keys of the menu that plays."""
+    refused: list[str] = field(default_factory=list)
+    """Themas the caller said no to."""
+
+    thema: str | None = None
+    group: str | None = None
+    via_menu: bool = False
+    plan: tuple[Attempt, ...] = ()
+    """Attempts still to make; the first is the current one while transferring."""
+    tried: dict[int, Attempt] = field(default_factory=dict)
+    """Every attempt made, by number."""
+    unconfirmed: set[int] = field(default_factory=set)
+    """Attempts the other side accepted, without final news."""
+
+    outcome: Outcome | None = None
+    reason: str = ""
+
+    def attempt(self, number: int) -> Attempt | None:
+        """Return the current attempt when it has this number."""
+        return self.plan[0] if self.plan and self.plan[0].number == number else None

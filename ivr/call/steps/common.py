@@ -1,0 +1,64 @@
+"""What every step needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from ivr.call import actions as act
+from ivr.call import events as ev
+from ivr.call.actions import Action
+from ivr.call.events import Event
+from ivr.call.facts import Facts
+from ivr.call.prompts import Prompt, SpokenPrompt
+from ivr.call.routing import attempts
+
+Step = Callable[[Facts, Event], Iterable[Action]]
+Guard = Callable[[Facts, Event], bool]
+Entry = Callable[[Facts], Iterable[Action]]
+
+
+def nothing(facts: Facts, event: Event) -> Iterator[Action]:
+    """Declare that the event changes nothing in this state."""
+    yield from ()
+
+
+def play(facts: Facts, *prompts: SpokenPrompt) -> Iterator[Action]:
+    facts.playing = True
+    yield act.PlayPrompt(prompts=prompts, epoch=facts.epoch)
+
+
+def timer(facts: Facts, seconds: float) -> Iterator[Action]:
+    facts.timer_running = True
+    yield act.StartTimer(seconds=seconds, epoch=facts.epoch)
+
+
+def rearm(facts: Facts, seconds: float) -> Iterator[Action]:
+    if not facts.rearmed:
+        facts.rearmed = True
+        yield from timer(facts, seconds)
+
+
+def attend(facts: Facts, *, playing: bool) -> Iterator[Action]:
+    facts.attending = True
+    yield act.Attend(playing=playing)
+
+
+def say(prompt: Prompt) -> tuple[SpokenPrompt, ...]:
+    return (SpokenPrompt(prompt=prompt),)
+
+
+def digit(event: Event) -> str:
+    return event.digit if isinstance(event, ev.Digit) else ""
+
+
+def plan_for(facts: Facts, thema: str | None) -> None:
+    """Choose the group and what to try; ``None`` means the general group."""
+    rules = facts.rules
+    facts.thema = thema
+    group = rules.groups.get(thema, rules.general) if thema is not None else rules.general
+    facts.group = group
+    facts.plan = attempts(rules, group, first_number=len(facts.tried) + 1)
+    if group == rules.general:
+        facts.say = say(Prompt.ANNOUNCE_GENERAL)
+    else:
+        facts.say = (SpokenPrompt(prompt=Prompt.ANNOUNCE, group=group),)
