@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 from asr.errors import ModelDamagedError, ModelMissingError
@@ -17,11 +16,12 @@ def embedded_model_dir() -> Path:
     """Return the folder of the model that Wegwijs carries.
 
     Raises:
-        ModelMissingError: It is neither beside the package nor under the environment's ``share``.
+        ModelMissingError: It is neither in the checkout nor in the installed wheel.
     """
-    beside = Path(__file__).resolve().parent.parent / "models" / EMBEDDED_MODEL
-    shared = Path(sys.prefix) / "share" / "wegwijs" / "models" / EMBEDDED_MODEL
-    for folder in (beside, shared):
+    root = Path(__file__).resolve().parent.parent
+    beside = root / "models" / EMBEDDED_MODEL
+    in_wheel = root / "ivr" / "embedded" / "models" / EMBEDDED_MODEL
+    for folder in (beside, in_wheel):
         if folder.is_dir():
             return folder
     raise ModelMissingError(

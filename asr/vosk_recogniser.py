@@ -49,7 +49,7 @@ class VoskEngine:
         vosk.SetLogLevel(-1)
         try:
             self._model: Any = vosk.Model(str(model_dir))
-        except Exception:  # noqa: BLE001 - vosk raises nothing narrower
+        except Exception:  # vosk raises nothing narrower
             raise ModelDamagedError(
                 model_dir, "vosk cannot load it", "restore the folder, or name another model"
             ) from None
@@ -94,7 +94,7 @@ class VoskEngine:
         if kaldi is None:
             try:
                 kaldi = vosk.KaldiRecognizer(self._model, float(self._rate_hz))
-            except Exception:  # noqa: BLE001 - vosk raises nothing narrower
+            except Exception:  # vosk raises nothing narrower
                 raise RecogniserFailedError(self.name, "vosk made no recogniser") from None
             kaldi.SetWords(True)
             kaldi.SetPartialWords(True)
@@ -216,7 +216,7 @@ class VoskRecogniser:
         self._is_dirty = True
         try:
             ended = self._kaldi.AcceptWaveform(self._upsampler.feed(pcm).tobytes())
-        except Exception:  # noqa: BLE001 - vosk raises nothing narrower
+        except Exception:  # vosk raises nothing narrower
             raise RecogniserFailedError("vosk", "could not process audio") from None
         if ended:
             self._done.extend(self._words(self._call("Result"), "result"))

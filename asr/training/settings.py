@@ -1,0 +1,47 @@
+"""Everything that decides what the recipe makes: sizes, seeds and folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+"""Where our own checkout keeps texts, recordings and noise; any folder of that form will do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One run of the recipe.
+
+    Attributes:
+        data_dir: Folder with ``text``, ``speech`` and ``noise``.
+        work_dir: Where intermediate files go; may be deleted afterwards.
+        model_dir: The vosk folder to write.
+        seed: Of every random choice.
+        caller_utterances: Utterances spoken by espeak-ng.
+        held_out_utterances: Further ones, with voices and sentences kept from training.
+        foreign_utterances: Utterances in other languages, for the garbage phone.
+        noise_utterances: Utterances without speech.
+        vocoder_copies: Times that each human utterance passes the WORLD vocoder.
+        width: Channels of the network.
+        epochs: Passes over the training data.
+        minutes: Stop after the epoch in which this is exceeded; the schedule is fitted to it.
+        vocabulary: Words in the recogniser, most useful first.
+        threads: CPU threads of the training.
+    """
+
+    data_dir: Path = SHARED_DATA
+    work_dir: Path = REPOSITORY / "build" / "asr-training"
+    model_dir: Path = REPOSITORY / "models" / "asr-nl-8k"
+    seed: int = 1700
+    caller_utterances: int = 9000
+    held_out_utterances: int = 300
+    foreign_utterances: int = 500
+    noise_utterances: int = 300
+    vocoder_copies: int = 2
+    width: int = 320
+    epochs: int = 40
+    minutes: float = 60.0
+    vocabulary: int = 36000
+    threads: int = 2

@@ -1,0 +1,155 @@
+"""espeak-ng callers: which voices speak what, and the same for other languages and for noise."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from asr.training.augmentation import (
+    Surroundings,
+    load_surroundings,
+    synthetic_noise,
+    telephone,
+)
+from asr.training.espeak import speak
+from asr.training.examples import Example
+from asr.training.features import log_mel
+from asr.training.phones import GARBAGE, PHONE_IDS
+from asr.training.texts import normalise
+
+_NAMES = """
+m1 m2 m3 m4 m5 m7 m8 f1 f2 f3 f5 adam Alex Alicia Andrea Annie antonio aunty belinda benjamin
+boris caleb david Denis Diogo ed edward edward2 Gene Gene2 grandma grandpa gustave Henrique Hugo
+iven iven2 iven3 iven4 Jacky john kaukovalta klatt klatt2 klatt3 klatt4 Lee linda marcelo Marco
+Mario max Michael michel Mike Mr Nguyen norbert pablo paul pedro quincy RicishayMax RicishayMax2
+RicishayMax3 robert sandro shelby steph2 steph3 travis Tweaky victor zac anika AnxiousAndy
+"""
+TRAINING_VOICES: tuple[str, ...] = tuple(_NAMES.split())
+HELD_OUT_VOICES: tuple[str, ...] = ("f4", "m6", "Andy", "steph", "rob", "miguel")
+"""Never trained on. The whispering, croaking and robot variants are in neither list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One utterance for the lexicon: its words and how espeak-ng said them."""
+
+    text: str
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    index: int
+    text: str
+    held_out: bool
+    language: str = "nl"
+
+
+_surroundings: dict[Path, Surroundings] = {}
+
+
+def _room(noise_dir: Path) -> Surroundings:
+    if noise_dir not in _surroundings:
+        _surroundings[noise_dir] = load_surroundings(noise_dir)
+    return _surroundings[noise_dir]
+
+
+def _caller(order: _Order, seed: int, noise_dir: Path) -> tuple[Example, Said]:
+    rng = np.random.default_rng([seed, order.index])
+    if order.held_out:
+        variant = str(rng.choice(HELD_OUT_VOICES))
+    else:
+        variant = "" if rng.random() < 0.15 else str(rng.choice(TRAINING_VOICES))
+    voice = f"{order.language}+{variant}" if variant else order.language
+    plain = rng.random() < 0.25
+    rate = 175 if plain else int(rng.integers(125, 220))
+    pitch = 50 if plain else int(rng.integers(15, 90))
+    spoken = speak(order.text, voice, rate, pitch)
+    audio = telephone(spoken.audio, _room(noise_dir), rng)
+    if order.language == "nl":
+        phones = [PHONE_IDS[phone] for group in spoken.groups for phone in group]
+        source = f"callers/{variant or 'nl'}"
+    else:
+        phones = [PHONE_IDS[GARBAGE]] * len(order.text.split())
+        source = f"foreign/{order.language}"
+    frames = log_mel(audio).astype(np.float16)
+    example = Example(frames, np.array(phones, np.int64), source)
+    return example, Said(normalise(order.text), spoken.groups)
+
+
+def _in_processes(
+    orders: list[_Order], seed: int, noise_dir: Path
+) -> Iterator[tuple[Example, Said]]:
+    workers = max(1, os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_caller, orders, repeat(seed), repeat(noise_dir), chunksize=32)
+
+
+def callers(
+    texts: list[str], seed: int, noise_dir: Path, *, held_out: bool = False
+) -> Iterator[tuple[Example, Said]]:
+    """Let callers say the texts, one voice, rate and pitch for each, over the telephone."""
+    orders = [_Order(index, text, held_out) for index, text in enumerate(texts)]
+    return _in_processes(orders, seed, noise_dir)
+
+
+def foreigners(
+    texts: dict[str, list[str]], count: int, seed: int, noise_dir: Path
+) -> Iterator[tuple[Example, Said]]:
+    """Let callers speak other languages: the words of each language's sentences, remixed.
+
+    Args:
+        texts: Sentences for each espeak-ng language.
+        count: Utterances in all.
+        seed: Source of chance.
+        noise_dir: Background noises.
+    """
+    rng = np.random.default_rng([seed, 77])
+    orders: list[_Order] = []
+    languages = sorted(texts)
+    for index in range(count):
+        language = languages[index % len(languages)]
+        first, second = rng.choice(len(texts[language]), 2)
+        head, tail = texts[language][first].split(), texts[language][second].split()
+        words = [*head[: rng.integers(2, len(head) + 1)], *tail[rng.integers(0, len(tail)) :]]
+        orders.append(_Order(100_000 + index, " ".join(words), False, language))
+    return _in_processes(orders, seed, noise_dir)
+
+
+def noises(count: int, seed: int, noise_dir: Path) -> Iterator[Example]:
+    """Yield utterances without speech: silence, noise, music, tones. Their label is empty."""
+    rng = np.random.default_rng([seed, 78])
+    surroundings = _room(noise_dir)
+    for index in range(count):
+        seconds = rng.uniform(1, 6)
+        if index % 12 == 0:
+            audio = np.zeros(int(seconds * 8000), np.float32)
+        elif index % 3 == 0 and surroundings.noises:
+            noise = surroundings.noises[rng.integers(len(surroundings.noises))]
+            start = int(rng.integers(max(1, len(noise) - int(seconds * 8000))))
+            audio = noise[start : start + int(seconds * 8000)] * np.float32(rng.uniform(0.05, 1.5))
+        else:
+            audio = synthetic_noise(seconds, rng)
+        if index % 2:
+            audio = telephone(audio, surroundings, rng)
+        frames = log_mel(np.clip(audio, -1, 1).astype(np.float32)).astype(np.float16)
+        yield Example(frames, np.zeros(0, np.int64), "noise")
+
+
+def said_variants(said: list[Said]) -> dict[str, Counter[tuple[str, ...]]]:
+    """Count how each word was said within sentences, where words and groups match one to one."""
+    counts: dict[str, Counter[tuple[str, ...]]] = {}
+    for utterance in said:
+        words = utterance.text.split()
+        if len(words) == len(utterance.groups):
+            for word, group in zip(words, utterance.groups, strict=True):
+                counts.setdefault(word, Counter())[group] += 1
+    return counts
