@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select, text, tuple_, update
+from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from ivr.contacts.database import translated
@@ -99,23 +99,26 @@ def _purge_audio(store: ContactStore, recordings: Path, before: datetime) -> Ret
     deleted = failures = 0
     after: tuple[str, int] = ("", 0)
     while True:
-        with translated(store.engine, "expiring recordings"), store.writing() as session:
-            with session.begin():
-                batch = session.scalars(
-                    select(Utterance)
-                    .where(Utterance.recording.is_not(None), Utterance.at < before)
-                    .where(tuple_(Utterance.call_id, Utterance.number) > tuple_(*after))
-                    .order_by(Utterance.call_id, Utterance.number)
-                    .limit(_BATCH)
-                ).all()
-                for utterance in batch:
-                    # The file first: after a kill in between, the reference is still there.
-                    gone = _delete(recordings, utterance.recording or "")
-                    if gone is None:
-                        failures += 1
-                    else:
-                        deleted += gone
-                        utterance.recording = None
+        with (
+            translated(store.engine, "expiring recordings"),
+            store.writing() as session,
+            session.begin(),
+        ):
+            batch = session.scalars(
+                select(Utterance)
+                .where(Utterance.recording.is_not(None), Utterance.at < before)
+                .where(tuple_(Utterance.call_id, Utterance.number) > tuple_(*after))
+                .order_by(Utterance.call_id, Utterance.number)
+                .limit(_BATCH)
+            ).all()
+            for utterance in batch:
+                # The file first: after a kill in between, the reference is still there.
+                gone = _delete(recordings, utterance.recording or "")
+                if gone is None:
+                    failures += 1
+                else:
+                    deleted += gone
+                    utterance.recording = None
         if len(batch) < _BATCH:
             return RetentionReport(recordings_deleted=deleted, failures=failures)
         after = (batch[-1].call_id, batch[-1].number)
@@ -259,9 +262,11 @@ def _in_batches(store: ContactStore, expired: Any, wipe: Any) -> int:
 def _forget_journal(store: ContactStore) -> None:
     """SQLite keeps old pages in its journal until they are written back."""
     if store.engine.dialect.name == "sqlite":
-        with store.engine.connect() as connection:
-            connection.connection.driver_connection.execute("ROLLBACK")  # type: ignore[union-attr]
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        connection = store.engine.raw_connection()  # a checkpoint refuses to run in a transaction
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
 
 
 def _with_ages(
