@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.audio.frames import FRAME_SAMPLES
-from ivr.audio.levels import NoiseFloor, weighted_dbfs
+from ivr.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from ivr.audio.levels import FULL_SCALE, NoiseFloor, power_dbfs, weighted_dbfs
 from ivr.audio.settings import AudioSettings
 
 WINDOW_SAMPLES: Final = 256
@@ -24,12 +24,16 @@ WINDOW_SAMPLES: Final = 256
 _PAST_SAMPLES: Final = WINDOW_SAMPLES - FRAME_SAMPLES
 _LOWEST_BIN: Final = 4
 """125 Hz: mains hum and its first harmonic stay out of the periodicity."""
-_HIGHEST_BIN: Final = 113
-"""3531 Hz: end of the telephone band."""
+_HIGHEST_BIN: Final = 80
+"""2500 Hz: above it a voice repeats less and noise counts more."""
 _SHORTEST_LAG: Final = 20
 _LONGEST_LAG: Final = 118
 """Pitch 68..400 Hz at 8000 Hz."""
+_BANDS_HZ: Final = ((200, 700), (700, 1500), (1500, 2500), (2500, 3500))
+"""Loudness is judged per band: a vowel stands out low in hiss, an s stands out high in hum."""
 _ACTIVE_BELOW_VOICED_DB: Final = 3.0
+_SPEAKING_PERIODICITY: Final = 0.7
+"""While the caller speaks, the share of ``voiced_periodicity`` that keeps it going."""
 _STEADY_DB: Final = 1.0
 _STEADY_RUN: Final = 6
 _TONAL_LINES: Final = 5.0
@@ -43,7 +47,6 @@ class Activity:
     voiced: NDArray[np.bool_]
     active: NDArray[np.bool_]
     level_dbfs: NDArray[np.float32]
-    floor_dbfs: NDArray[np.float32]
 
 
 class VoiceActivity:
@@ -56,7 +59,9 @@ class VoiceActivity:
 
     def __init__(self, slots: int, settings: AudioSettings) -> None:
         self._settings = settings
-        self._floor = NoiseFloor(slots)
+        self._floor = NoiseFloor(slots, len(_BANDS_HZ))
+        self._frame_window = np.hanning(FRAME_SAMPLES + 2)[1:-1].astype(np.float32)
+        self._bands = _band_matrix(self._frame_window)
         self._past = np.zeros((slots, _PAST_SAMPLES), dtype=np.float32)
         self._peak = np.zeros(slots, dtype=np.int64)
         self._level = np.zeros(slots, dtype=np.float32)
@@ -77,6 +82,7 @@ class VoiceActivity:
         slots: NDArray[np.intp],
         frames: NDArray[np.float32],
         playing: NDArray[np.bool_],
+        speaking: NDArray[np.bool_],
     ) -> Activity:
         """Judge one frame of each of ``n`` slots.
 
@@ -84,6 +90,7 @@ class VoiceActivity:
             slots: Shape ``(n,)``, no slot twice.
             frames: Shape ``(n, 160)``, int16 scale, 8000 Hz.
             playing: Shape ``(n,)``: our prompt sounds, so its echo must not pass for speech.
+            speaking: Shape ``(n,)``: the caller spoke a moment ago, so less will do.
         """
         settings = self._settings
         samples = self._samples[: len(slots)]
@@ -94,26 +101,27 @@ class VoiceActivity:
 
         # Only the new samples: the end of speech is known to the frame.
         level = weighted_dbfs(samples[:, _PAST_SAMPLES - 1 :])
-        floor = self._floor.update(slots, level)
-        threshold = np.where(
+        spectrum = np.fft.rfft(samples[:, _PAST_SAMPLES:] * self._frame_window, axis=1)
+        bands = power_dbfs((spectrum.real**2 + spectrum.imag**2) @ self._bands)
+        floor = self._floor.update(slots, bands)
+        above = (bands - floor).max(axis=1)
+        margin = np.where(
             playing,
-            np.maximum(
-                floor + np.float32(settings.barge_in_margin_db),
-                np.float32(settings.barge_in_level_dbfs),
-            ),
-            np.maximum(
-                floor + np.float32(settings.speech_margin_db),
-                np.float32(settings.minimum_level_dbfs),
-            ),
+            np.float32(settings.barge_in_margin_db),
+            np.float32(settings.speech_margin_db),
+        )
+        minimum = np.where(
+            playing,
+            np.float32(settings.barge_in_level_dbfs),
+            np.float32(settings.minimum_level_dbfs),
         )
         periodicity, steady_tone = self._spectrum(slots, samples, level)
-        voiced = (
-            (level > threshold)
-            & (periodicity > np.float32(settings.voiced_periodicity))
-            & ~steady_tone
-        )
-        active = level > threshold - np.float32(_ACTIVE_BELOW_VOICED_DB)
-        return Activity(voiced, active, level, floor)
+        needed = np.where(speaking, np.float32(_SPEAKING_PERIODICITY), np.float32(1.0))
+        needed *= np.float32(settings.voiced_periodicity)
+        voiced = (above > margin) & (level > minimum) & (periodicity > needed) & ~steady_tone
+        less = np.float32(_ACTIVE_BELOW_VOICED_DB)
+        active = (above > margin - less) & (level > minimum - less)
+        return Activity(voiced, active, level)
 
     def _spectrum(
         self,
@@ -146,3 +154,12 @@ class VoiceActivity:
         self._steady[slots] = steady
         tone = (steady >= _STEADY_RUN) | ((steady >= 1) & (lines < np.float32(_TONAL_LINES)))
         return periodicity.astype(np.float32, copy=False), tone
+
+
+def _band_matrix(window: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shape ``(81, bands)``: squared spectrum of a windowed frame to mean power, full scale 1."""
+    hz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE_HZ)
+    # Parseval, both halves of the spectrum.
+    scale = 2.0 / (FRAME_SAMPLES * float((window**2).sum()) * FULL_SCALE**2)
+    columns = [np.where((hz >= low) & (hz < high), scale, 0.0) for low, high in _BANDS_HZ]
+    return np.array(columns, dtype=np.float32).T.copy()

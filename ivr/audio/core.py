@@ -300,7 +300,12 @@ class AudioCore:
         self._frames += len(slots)
         self._history[slots, positions % _HISTORY_FRAMES] = pcm
         frames = pcm.astype(np.float32)
-        activity = self._activity.measure(slots, frames, self._playing[slots])
+        activity = self._activity.measure(
+            slots,
+            frames,
+            playing=self._playing[slots] & ~self._turns.in_turn(slots),
+            speaking=self._turns.speaking(slots, positions),
+        )
         self._levels[slots] = activity.level_dbfs
         voiced = activity.voiced
         if self._settings.inband_digits:

@@ -81,7 +81,7 @@ class TurnLogic:
 
         Args:
             slot: Row of the frame matrix.
-            needed_frames: Voiced frames, within a window of 1.6 times as many, after which
+            needed_frames: Voiced frames, within a window of 2.5 times as many, after which
                 speech counts.
             pause_frames: Trailing frames without speech that end the turn.
             limit_frames: Length that ends the turn whatever is said.
@@ -89,7 +89,7 @@ class TurnLogic:
         if self._state[slot] == _IDLE:
             self._voiced_bits[slot] = 0
             self._state[slot] = _ATTENDING
-        window = min(63, max(needed_frames + 2, needed_frames * 8 // 5))
+        window = min(48, needed_frames * 5 // 2)
         self._needed[slot] = needed_frames
         self._window_mask[slot] = np.uint64((1 << window) - 1)
         self._limit[slot] = limit_frames
@@ -107,9 +107,15 @@ class TurnLogic:
         """``frames`` were lost: they are neither speech nor pause, but they are time."""
         self._lost[slot] += frames
 
-    def in_turn(self, slot: int) -> bool:
-        """Whether the slot's caller is in a turn."""
-        return bool(self._state[slot] == _TURN)
+    def in_turn(self, slots: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether each slot's caller is in a turn; shape ``(n,)``."""
+        inside: NDArray[np.bool_] = self._state[slots] == _TURN
+        return inside
+
+    def speaking(self, slots: NDArray[np.intp], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each slot's caller is in a turn and spoke within the last 200 ms."""
+        recent: NDArray[np.bool_] = positions - self._last_end[slots] < _TAIL_FRAMES
+        return recent & self.in_turn(slots)
 
     def advance(
         self,

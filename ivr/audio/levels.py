@@ -20,7 +20,7 @@ _WEIGHTING_GAIN_DB: Final = 6.0
 
 _BLOCK_FRAMES: Final = 12
 _BLOCKS: Final = 8
-_PRIOR_FLOOR_DBFS: Final = -50.0
+_PRIOR_FLOOR_DBFS: Final = -55.0
 _SMOOTHING: Final = 0.4
 
 
@@ -52,30 +52,34 @@ def weighted_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     emphasised = samples[:, 1:] - np.float32(PRE_EMPHASIS) * samples[:, :-1]
     power = np.einsum("ij,ij->i", emphasised, emphasised)
     power *= np.float32(1.0 / (emphasised.shape[1] * FULL_SCALE * FULL_SCALE))
-    power += np.float32(1e-12)
-    level: NDArray[np.float32] = np.log10(power)
+    power *= np.float32(10 ** (_WEIGHTING_GAIN_DB / 10))
+    return power_dbfs(power)
+
+
+def power_dbfs(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean power, full scale 1, to dBFS, at least ``SILENCE_DBFS``; any shape."""
+    level: NDArray[np.float32] = np.log10(power + np.float32(1e-12))
     level *= np.float32(10.0)
-    level += np.float32(_WEIGHTING_GAIN_DB)
     return np.maximum(level, np.float32(SILENCE_DBFS))
 
 
 class NoiseFloor:
-    """Noise floor of every slot by minimum statistics over the last two seconds.
+    """Noise floor of every slot and band by minimum statistics over the last two seconds.
 
     Speech touches the noise between its syllables, so the minimum of a smoothed level follows
     the noise and not the speaker; steady hum or hiss becomes the floor within two seconds.
 
     Source: R. Martin, "Noise power spectral density estimation based on optimal smoothing and
-    minimum statistics", 2001, in its simplest form: one band, blocks of 240 ms.
+    minimum statistics", 2001, in its simplest form: few bands, blocks of 240 ms.
     """
 
-    def __init__(self, slots: int) -> None:
-        self._minima = np.full((slots, _BLOCKS), _PRIOR_FLOOR_DBFS, dtype=np.float32)
-        self._smooth = np.full(slots, _PRIOR_FLOOR_DBFS, dtype=np.float32)
+    def __init__(self, slots: int, bands: int) -> None:
+        self._minima = np.full((slots, _BLOCKS, bands), _PRIOR_FLOOR_DBFS, dtype=np.float32)
+        self._smooth = np.full((slots, bands), _PRIOR_FLOOR_DBFS, dtype=np.float32)
         self._age = np.zeros(slots, dtype=np.int64)
 
     def reset(self, slot: int) -> None:
-        """Forget a slot's past: a new call begins with a floor of at most -50 dBFS."""
+        """Forget a slot's past: a new call begins with a floor of at most -55 dBFS."""
         self._minima[slot] = _PRIOR_FLOOR_DBFS
         self._smooth[slot] = _PRIOR_FLOOR_DBFS
         self._age[slot] = 0
@@ -83,21 +87,22 @@ class NoiseFloor:
     def update(
         self, slots: NDArray[np.intp], level_dbfs: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Take one frame's level per slot.
+        """Take one frame's levels per slot.
 
         Args:
             slots: Shape ``(n,)``, no slot twice.
-            level_dbfs: Shape ``(n,)``.
+            level_dbfs: Shape ``(n, bands)``.
 
         Returns:
-            Shape ``(n,)``: the floor including this frame, dBFS.
+            Shape ``(n, bands)``: the floor including this frame, dBFS.
         """
         smooth = self._smooth[slots]
         smooth += np.float32(_SMOOTHING) * (level_dbfs - smooth)
         age = self._age[slots]
         block = (age // _BLOCK_FRAMES) % _BLOCKS
+        new_block = (age % _BLOCK_FRAMES == 0)[:, None]
         minima = self._minima[slots, block]
-        minima = np.where(age % _BLOCK_FRAMES == 0, smooth, np.minimum(minima, smooth))
+        minima = np.where(new_block, smooth, np.minimum(minima, smooth))
         self._minima[slots, block] = minima
         self._smooth[slots] = smooth
         self._age[slots] = age + 1

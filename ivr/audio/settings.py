@@ -20,15 +20,15 @@ class AudioSettings:
     """Voiced time after which speech counts while nothing of ours is playing."""
     barge_in_ms: int = 250
     """Voiced time after which speech counts while our prompt sounds: coughs do not stop it."""
-    speech_margin_db: float = 9.0
+    speech_margin_db: float = 7.0
     """Speech lies this far above the noise floor of its call."""
-    minimum_level_dbfs: float = -55.0
+    minimum_level_dbfs: float = -58.0
     """Below this nothing is speech, however quiet the line."""
-    barge_in_margin_db: float = 12.0
+    barge_in_margin_db: float = 9.0
     """Like ``speech_margin_db``, while our prompt sounds and its echo comes back."""
     barge_in_level_dbfs: float = -42.0
     """Like ``minimum_level_dbfs``, while our prompt sounds."""
-    voiced_periodicity: float = 0.25
+    voiced_periodicity: float = 0.27
     """Share of the compressed spectrum that repeats with a voice's pitch, 0..1."""
     inband_digits: bool = True
     """Listen for DTMF in the audio itself."""
