@@ -1,0 +1,120 @@
+"""The telephony port on pjsua2."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from ivr.engine.ports import Leg
+from ivr.sip import message
+from ivr.sip.audio_port import FrameMatrix
+from ivr.sip.errors import LibraryError
+from ivr.sip.leg import PjsuaLeg, RefusedLeg, Surroundings
+from ivr.sip.owner import POLL_MS, OwnerThread, guarded
+from ivr.sip.runtime import Runtime
+from ivr.sip.settings import SipSettings
+
+log = logging.getLogger(__name__)
+
+_ALIVE_SECONDS: Final = 1.0
+_GOODBYE_SECONDS: Final = 0.5
+"""How long the end waits for the peers' answers to our BYEs."""
+_STOP_SECONDS: Final = 8.0
+# Refusals by the library that are about a caller, not about a malformed message.
+_SHOWN_REFUSALS: Final = frozenset({486, 488, 606})
+
+
+class PjsuaTelephony:
+    """Implements :class:`ivr.engine.ports.Telephony`. One per process: pjsua2 allows no more.
+
+    Args:
+        settings: Checked by :meth:`start`.
+        matrix: Where received frames go; must hold ``settings.max_calls`` slots.
+        loop: The engine's loop; every listener is called on its thread.
+    """
+
+    def __init__(
+        self, settings: SipSettings, matrix: FrameMatrix, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.settings = settings
+        self.options_status = 200
+        """SIP status for OPTIONS: set 503 while draining, and dispatchers look elsewhere."""
+        self._loop = loop
+        self._on_offered: Callable[[Leg], None] = lambda leg: None
+        self._runtime = Runtime(
+            settings,
+            on_incoming=self._on_incoming,
+            on_rejected=self._on_rejected,
+            options_status=lambda: self.options_status,
+            before_close=self._say_goodbye,
+        )
+        self._owner = OwnerThread(self._runtime, "telephony")
+        self._legs: set[PjsuaLeg] = set()
+        self._around = Surroundings(self._owner, self._runtime, matrix, loop, self._legs.discard)
+        self._stopped = False
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Port that each transport listens on: keys ``udp``, ``tcp``, ``tls``."""
+        return dict(self._runtime.ports)
+
+    def start(self, on_offered: Callable[[Leg], None]) -> None:
+        """See :class:`ivr.engine.ports.Telephony`."""
+        self._on_offered = on_offered
+        try:
+            self._owner.start()
+        except TimeoutError:
+            raise LibraryError(
+                "the telephony thread did not start in 20 s; the machine is overloaded or a DNS "
+                "name in the sip settings does not resolve"
+            ) from None
+        log.info("telephony started", extra={"ports": self.ports})
+
+    def stop(self) -> None:
+        """See :class:`ivr.engine.ports.Telephony`."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if not self._owner.stop(_STOP_SECONDS):
+            log.error("the telephony thread did not end in time and is left behind")
+
+    def is_alive(self) -> bool:
+        """See :class:`ivr.engine.ports.Telephony`."""
+        return self._owner.seconds_since_turn() < _ALIVE_SECONDS
+
+    # On the owner's thread.
+
+    def _on_incoming(self, number: int, invite: str) -> None:
+        leg = PjsuaLeg(self._around, message.read_invitation(invite), number)
+        self._legs.add(leg)
+        self._offer(leg)
+
+    def _on_rejected(self, invite: str, status: int) -> None:
+        if status not in _SHOWN_REFUSALS or not invite:
+            return
+        invitation = message.read_invitation(invite)
+        codecs_in_common = status != 488 and message.have_codec_in_common(
+            invitation.codecs, self.settings.codecs
+        )
+        leg = RefusedLeg(invitation, self._loop, status, codecs_in_common=codecs_in_common)
+        self._offer(leg)
+        leg.end()
+
+    def _offer(self, leg: Leg) -> None:
+        try:
+            self._loop.call_soon_threadsafe(guarded, partial(self._on_offered, leg))
+        except RuntimeError:
+            pass  # the loop is closed: the goodbye refuses the leg
+
+    def _say_goodbye(self) -> None:
+        had_legs = bool(self._legs)
+        for leg in list(self._legs):
+            guarded(leg.end_now)
+        until = time.monotonic() + (_GOODBYE_SECONDS if had_legs else 0.0)
+        while time.monotonic() < until:
+            self._runtime.poll(POLL_MS)
+        self._owner.destroy_buried()

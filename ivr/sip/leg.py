@@ -1,0 +1,505 @@
+"""One incoming call: the engine's commands in, events out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pjsua2 as pj
+
+from ivr.engine.ports import (
+    DigitPressed,
+    HungUp,
+    LegEvent,
+    MediaLost,
+    MediaReady,
+    PlayFinished,
+    PlayStarted,
+    TargetHungUp,
+    TransferMethod,
+    TransferProgress,
+)
+from ivr.sip import message, native
+from ivr.sip.audio_port import FrameMatrix, FramePort, FrameSlot
+from ivr.sip.bridge import Bridge
+from ivr.sip.media import CallAudio, active_audio, signs_of_life
+from ivr.sip.owner import OwnerThread, Timer, destroy, guarded
+from ivr.sip.playback import Playback
+from ivr.sip.refer import ReferLedger
+from ivr.sip.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+LEAD_IN_SECONDS: Final = 0.2
+"""Silence before a leg's first prompt: the peer's jitter buffer and NAT settle meanwhile."""
+_WATCH_SECONDS: Final = 1.0
+# PJMEDIA_STREAM_DTMF_IS_UPDATE (pjmedia/stream.h).
+_DTMF_UPDATE: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every leg of a telephony shares."""
+
+    owner: OwnerThread
+    runtime: Runtime
+    matrix: FrameMatrix
+    loop: asyncio.AbstractEventLoop
+    on_gone: Callable[[PjsuaLeg], None]
+
+
+class LegBase:
+    """Identity and listener of a leg; carries events to the loop."""
+
+    def __init__(
+        self,
+        invitation: message.Invitation,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        codecs_in_common: bool,
+    ) -> None:
+        self.line = invitation.line
+        self.caller = invitation.caller
+        self.sip_call_id = invitation.sip_call_id
+        self.codecs_in_common = codecs_in_common
+        self.listener: Callable[[LegEvent], None] = lambda event: None
+        self._loop = loop
+        self._gone = False
+
+    def _emit(self, event: LegEvent) -> None:
+        if self._gone:
+            return
+        self._gone = isinstance(event, HungUp)
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, event)
+        except RuntimeError:
+            pass  # the loop is closed: nobody listens any more
+
+    def _deliver(self, event: LegEvent) -> None:
+        guarded(partial(self.listener, event))
+
+
+class RefusedLeg(LegBase):
+    """An INVITE that the library refused by itself, shown so that it is counted and recorded.
+
+    :class:`HungUp` with the status that the caller got follows its offer; commands do nothing.
+    """
+
+    def __init__(
+        self,
+        invitation: message.Invitation,
+        loop: asyncio.AbstractEventLoop,
+        status: int,
+        *,
+        codecs_in_common: bool,
+    ) -> None:
+        super().__init__(invitation, loop, codecs_in_common=codecs_in_common)
+        self._status = status
+
+    def end(self) -> None:
+        """Send the only event."""
+        self._emit(HungUp(self._status, by_us=True))
+
+    def ring(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+    def answer(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+    def refuse(self, status: int, *, retry_after_seconds: int | None = None) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+    def play(self, wavs: Sequence[Path], *, token: int) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+    def stop_playing(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+    def transfer(
+        self, target: str, *, method: TransferMethod, token: int, headers: Mapping[str, str]
+    ) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+    def abandon_transfer(self, token: int) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+    def hang_up(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+
+
+class _CallerCall(pj.Call):
+    """pjsua2's side of a leg. Its methods are called on the owner's thread."""
+
+    def __init__(self, account: Any, number: int, leg: PjsuaLeg) -> None:
+        super().__init__(account, number)
+        self.leg: PjsuaLeg | None = leg
+
+    def onCallState(self, prm: Any) -> None:
+        if self.leg is not None:
+            guarded(self.leg.on_state)
+
+    def onCallMediaState(self, prm: Any) -> None:
+        if self.leg is not None:
+            guarded(self.leg.on_media)
+
+    def onCallTsxState(self, prm: Any) -> None:
+        if self.leg is not None:
+            guarded(partial(self.leg.on_transaction, prm.e.body.tsxState))
+
+    def onDtmfEvent(self, prm: Any) -> None:
+        if self.leg is not None:
+            guarded(partial(self.leg.on_key, prm.method, prm.digit, prm.timestamp, prm.flags))
+
+    def onCallTransferRequest(self, prm: Any) -> None:
+        # A caller cannot make us call somebody: that is how toll fraud works.
+        prm.statusCode = pj.PJSIP_SC_DECLINE
+
+    def onCallReplaceRequest(self, prm: Any) -> None:
+        prm.statusCode = pj.PJSIP_SC_DECLINE
+
+
+class PjsuaLeg(LegBase):
+    """Implements :class:`ivr.engine.ports.Leg`.
+
+    Public methods without ``on_`` are the engine's commands: they queue and return. The others
+    run on the owner's thread.
+    """
+
+    def __init__(self, around: Surroundings, invitation: message.Invitation, number: int) -> None:
+        ours = around.runtime.settings.codecs
+        super().__init__(
+            invitation,
+            around.loop,
+            codecs_in_common=message.have_codec_in_common(invitation.codecs, ours),
+        )
+        self._around = around
+        self._owner = around.owner
+        self._number = number
+        self._call: Any = _CallerCall(around.runtime.account, number, self)
+        self._audio: CallAudio | None = None
+        self._slot: FrameSlot | None = None
+        self._port: FramePort | None = None
+        self._confirmed = False
+        self._ready_at: float | None = None
+        self._ended_by_us = False
+        self._ending_status = 0
+        self._playback: Playback | None = None
+        self._refers = ReferLedger()
+        self._bridge: Bridge | None = None
+        self._bridge_token = 0
+        self._last_key: tuple[str, int] | None = None
+        self._watch: Timer | None = None
+        self._signs = (-1, -1)
+        self._heard_at = 0.0
+        self._lost_told = False
+
+    # The engine's commands.
+
+    def ring(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+        self._command(partial(self._respond, pj.PJSIP_SC_RINGING))
+
+    def answer(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+        self._command(partial(self._respond, pj.PJSIP_SC_OK))
+
+    def refuse(self, status: int, *, retry_after_seconds: int | None = None) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+        headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
+        self._command(partial(self._end, status, headers))
+
+    def play(self, wavs: Sequence[Path], *, token: int) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+        self._command(partial(self._play, tuple(wavs), token))
+
+    def stop_playing(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+        self._command(self._stop_playing)
+
+    def transfer(
+        self, target: str, *, method: TransferMethod, token: int, headers: Mapping[str, str]
+    ) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+        send = self._refer if method is TransferMethod.REFER else self._start_bridge
+        self._command(partial(send, target, token, dict(headers)))
+
+    def abandon_transfer(self, token: int) -> None:
+        """See :class:`ivr.engine.ports.Leg`.
+
+        A caller who reaches the target of a forgotten REFER after all is still reported.
+        """
+        self._command(partial(self._abandon, token))
+
+    def hang_up(self) -> None:
+        """See :class:`ivr.engine.ports.Leg`."""
+        self._command(self.end_now)
+
+    def _command(self, action: Callable[[], None]) -> None:
+        self._owner.submit(lambda: None if self._gone else action())
+
+    # On the owner's thread: the call's life.
+
+    def _respond(self, status: int) -> None:
+        prm = pj.CallOpParam(True)
+        prm.opt.audioCount = 1
+        prm.opt.videoCount = prm.opt.textCount = 0
+        prm.statusCode = status
+        try:
+            self._call.answer(prm)
+        except pj.Error as error:
+            if self._gone:
+                return
+            log.warning(
+                "a response could not be sent; the leg ends",
+                extra={"leg": self._number, "status": status, "error": error.status},
+            )
+            self._end(pj.PJSIP_SC_INTERNAL_SERVER_ERROR, {})
+
+    def end_now(self) -> None:
+        """Hang up, or refuse a call that was not answered."""
+        self._end(0 if self._confirmed else pj.PJSIP_SC_TEMPORARILY_UNAVAILABLE, {})
+
+    def _end(self, status: int, headers: Mapping[str, str]) -> None:
+        if self._gone:
+            return
+        self._ended_by_us = True
+        self._ending_status = status
+        prm = pj.CallOpParam()
+        prm.statusCode = status
+        _add_headers(prm, headers)
+        try:
+            # Reports the end through on_state before it returns.
+            self._call.hangup(prm)
+        except pj.Error:
+            pass  # the other side was faster
+        if not self._gone:
+            self._clean_up(status or pj.PJSIP_SC_OK)
+
+    def on_state(self) -> None:
+        """The dialog changed state."""
+        if self._gone:
+            return
+        info = self._call.getInfo()
+        if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            self._confirmed = True
+            self._tell_ready()
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self._clean_up(self._ending_status or info.lastStatusCode)
+
+    def _clean_up(self, status: int) -> None:
+        if self._gone:
+            return
+        if self._bridge is not None:
+            guarded(self._bridge.end)
+        if self._playback is not None:
+            guarded(self._playback.stop)
+        self._audio = self._playback = self._bridge = None
+        if self._watch is not None:
+            self._watch.cancel()
+        port, self._port = self._port, None
+        if port is not None:
+            # Waits for a frame that is being copied; after this the slot is nobody's.
+            destroy(port)
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._around.matrix.release(slot)
+        call, self._call = self._call, None
+        call.leg = None
+        # Not here: this may run inside one of the call's own callbacks.
+        self._owner.bury(call)
+        self._emit(HungUp(status, self._ended_by_us))
+        self._around.on_gone(self)
+
+    # On the owner's thread: media.
+
+    def on_media(self) -> None:
+        """The call's audio came, changed or went."""
+        if self._gone:
+            return
+        self._audio = active_audio(self._call)
+        self._heard_at = time.monotonic()
+        if self._audio is None:
+            return
+        if self._slot is None and not self._claim_slot():
+            return
+        media = self._audio.media
+        guarded(lambda: media.startTransmit(self._port))
+        # Something is always sent, so that no peer takes a listening service for a dead one.
+        guarded(lambda: self._around.runtime.silence.startTransmit(media))
+        if self._playback is not None:
+            self._playback.reconnect()
+        if self._bridge is not None:
+            self._bridge.reconnect()
+        self._tell_ready()
+
+    def _claim_slot(self) -> bool:
+        slot = self._around.matrix.claim()
+        if slot is None:
+            log.error("no frame slot is free; the matrix must hold max_calls slots")
+            self._end(pj.PJSIP_SC_SERVICE_UNAVAILABLE, {})
+            return False
+        self._slot = slot
+        self._port = FramePort(slot)
+        return True
+
+    def _tell_ready(self) -> None:
+        # Before the caller's ACK nothing that is played is sure to be heard.
+        if self._ready_at is None and self._confirmed and self._slot is not None:
+            self._ready_at = self._heard_at = time.monotonic()
+            self._watch = self._owner.call_later(_WATCH_SECONDS, self._watch_media)
+            self._emit(MediaReady(self._slot.index))
+
+    def _watch_media(self) -> None:
+        self._watch = self._owner.call_later(_WATCH_SECONDS, self._watch_media)
+        now = time.monotonic()
+        audio = self._audio
+        if audio is None or not audio.receives:
+            self._heard_at = now
+            return
+        signs = signs_of_life(self._call, audio.index)
+        if signs != self._signs:
+            self._signs, self._heard_at, self._lost_told = signs, now, False
+        limit = self._around.runtime.settings.media_lost_seconds
+        if now - self._heard_at >= limit and not self._lost_told:
+            self._lost_told = True
+            self._emit(MediaLost())
+
+    def _sink(self) -> Any:
+        return None if self._audio is None else self._audio.media
+
+    def _play(self, wavs: tuple[Path, ...], token: int) -> None:
+        self._stop_playing()
+        if self._slot is None or self._ready_at is None:
+            log.warning("nothing is played before the media flows", extra={"leg": self._number})
+            return
+        self._playback = Playback(
+            self._owner,
+            self._slot,
+            wavs,
+            self._sink,
+            on_started=lambda at: self._emit(PlayStarted(token, at)),
+            on_finished=partial(self._played, token),
+        )
+        self._playback.start(self._ready_at + LEAD_IN_SECONDS - time.monotonic())
+
+    def _played(self, token: int) -> None:
+        self._playback = None
+        self._emit(PlayFinished(token))
+
+    def _stop_playing(self) -> None:
+        playback, self._playback = self._playback, None
+        if playback is not None:
+            playback.stop()
+
+    # On the owner's thread: keys and requests inside the dialog.
+
+    def on_key(self, method: int, digit: str, timestamp: int, flags: int) -> None:
+        """A telephone event, possibly one of many packets about the same key."""
+        if flags & _DTMF_UPDATE:
+            return
+        if method == pj.PJSUA_DTMF_METHOD_RFC2833:
+            # Packets out of order look like a new key to the library, but carry the same time.
+            if self._last_key == (digit, timestamp):
+                return
+            self._last_key = (digit, timestamp)
+        self._press(digit)
+
+    def _press(self, digit: str) -> None:
+        if self._bridge is not None:
+            self._bridge.send_digit(digit)
+        self._emit(DigitPressed(digit))
+
+    def on_transaction(self, state: Any) -> None:
+        """A request inside the dialog, ours or the peer's, changed state."""
+        transaction = state.tsx
+        method = transaction.method
+        if method == "REFER" and transaction.role == pj.PJSIP_ROLE_UAC:
+            self._on_refer(state)
+        elif transaction.role == pj.PJSIP_ROLE_UAS and (
+            transaction.state == pj.PJSIP_TSX_STATE_TRYING and state.type == pj.PJSIP_EVENT_RX_MSG
+        ):
+            received = state.src.rdata
+            if method == "NOTIFY":
+                notice = message.read_transfer_notice(received.wholeMsg)
+                if notice is not None:
+                    self._tell_transfer(self._refers.notified(notice))
+            elif method == "INFO" and (digits := message.info_digits(received.wholeMsg)):
+                native.answer_transaction(received.pjRxData, transaction.pjTransaction, 200)
+                self._press(digits)
+
+    def _on_refer(self, state: Any) -> None:
+        transaction = state.tsx
+        cseq = message.cseq_number(transaction.lastTx.wholeMsg)
+        if transaction.state == pj.PJSIP_TSX_STATE_CALLING:
+            self._refers.sent(cseq)
+        elif transaction.state >= pj.PJSIP_TSX_STATE_COMPLETED and transaction.statusCode >= 200:
+            unsubscribed = state.type == pj.PJSIP_EVENT_RX_MSG and (
+                (message.header(state.src.rdata.wholeMsg, "Refer-Sub") or "").lower() == "false"
+            )
+            self._tell_transfer(
+                self._refers.answered(cseq, transaction.statusCode, unsubscribed=unsubscribed)
+            )
+
+    # On the owner's thread: transfers.
+
+    def _tell_transfer(self, news: TransferProgress | None) -> None:
+        if news is not None:
+            self._emit(news)
+
+    def _refer(self, target: str, token: int, headers: Mapping[str, str]) -> None:
+        if not message.is_target(target):
+            self._emit(TransferProgress(token, 400, final=True))
+            return
+        prm = pj.CallOpParam()
+        _add_headers(prm, headers)
+        self._refers.begin(token)
+        try:
+            self._call.xfer(message.refer_to(target, headers), prm)
+        except pj.Error:
+            if not self._gone:
+                self._tell_transfer(self._refers.answered(None, 503, unsubscribed=False))
+
+    def _start_bridge(self, target: str, token: int, headers: Mapping[str, str]) -> None:
+        if not message.is_target(target):
+            self._emit(TransferProgress(token, 400, final=True))
+            return
+        if self._bridge is not None:
+            self._bridge.end()
+        self._bridge_token = token
+        bridge = self._bridge = Bridge(
+            self._owner,
+            self._around.runtime.account,
+            self._sink,
+            on_progress=partial(self._on_bridge_progress, token),
+            on_hung_up=partial(self._on_target_hung_up, token),
+        )
+        bridge.dial(target, headers)
+
+    def _on_bridge_progress(self, token: int, status: int, final: bool) -> None:
+        if final and status >= 300 and self._bridge_token == token:
+            self._bridge = None
+        self._emit(TransferProgress(token, status, final))
+
+    def _on_target_hung_up(self, token: int) -> None:
+        if self._bridge_token == token:
+            self._bridge = None
+        self._emit(TargetHungUp(token))
+
+    def _abandon(self, token: int) -> None:
+        self._refers.abandon(token)
+        if self._bridge is not None and self._bridge_token == token and not self._bridge.connected:
+            self._bridge.end()
+            self._bridge = None
+
+
+def _add_headers(prm: Any, headers: Mapping[str, str]) -> None:
+    for name, value in message.safe_headers(headers).items():
+        field = pj.SipHeader()
+        field.hName, field.hValue = name, value
+        prm.txOption.headers.append(field)

@@ -1,0 +1,174 @@
+"""The thread that owns pjsua2, with its queue of commands and its timers."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Protocol
+
+log = logging.getLogger(__name__)
+
+POLL_MS: Final = 5
+"""Longest wait for SIP: a queued command waits for this at most."""
+_START_SECONDS: Final = 20.0
+_LINGER_SECONDS: Final = 1.0
+
+
+class Engine(Protocol):
+    """What the thread keeps turning: a pjsua2 endpoint."""
+
+    def open(self) -> None:
+        """Start; called once, first."""
+
+    def poll(self, wait_ms: int) -> None:
+        """Handle what arrived, waiting up to ``wait_ms`` for it."""
+
+    def close(self) -> None:
+        """End; called once, last."""
+
+
+def destroy(thing: Any) -> None:
+    """Destroy the C++ object behind ``thing`` now, while Python still holds its shell.
+
+    Left to the last reference, the object's C++ destructor could wait for a callback that runs
+    on an object which Python is taking apart. Owner's thread only.
+    """
+    if thing is not None and thing.thisown:
+        type(thing).__swig_destroy__(thing)
+
+
+class Timer:
+    """A call due later; see :meth:`OwnerThread.call_later`."""
+
+    __slots__ = ("action",)
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action: Callable[[], None] | None = action
+
+    def cancel(self) -> None:
+        """Let it not happen. Owner's thread only; idempotent."""
+        self.action = None
+
+
+class OwnerThread:
+    """Runs an endpoint, commands from other threads, and timers, all on one thread."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._commands: deque[Callable[[], None]] = deque()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._buried: list[tuple[float, Any]] = []
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._ready = threading.Event()
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._turned_at = 0.0
+
+    def start(self) -> None:
+        """Open the endpoint on the new thread and return when it stands.
+
+        Raises:
+            Exception: What ``engine.open`` raised.
+            TimeoutError: It did not come up in time.
+        """
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise TimeoutError("the telephony thread did not start in time")
+        if self._failure is not None:
+            self._thread.join(_START_SECONDS)
+            raise self._failure
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Close the endpoint and end the thread; whether it ended in time. Idempotent."""
+        self._stopping.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def submit(self, command: Callable[[], None]) -> None:
+        """Run ``command`` on the thread soon. Any thread; returns at once."""
+        self._commands.append(command)
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """Run ``action`` on the thread in ``seconds``. Owner's thread only."""
+        timer = Timer(action)
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
+        return timer
+
+    def bury(self, thing: Any) -> None:
+        """Destroy ``thing`` a little later. Owner's thread only.
+
+        A call must not go inside one of its own callbacks, and a player's end-of-file notice
+        may still travel on another thread of the library.
+        """
+        self._buried.append((time.monotonic() + _LINGER_SECONDS, thing))
+
+    def destroy_buried(self, until: float = math.inf) -> None:
+        """Destroy what was buried, up to monotonic time ``until``. Owner's thread only."""
+        while self._buried and self._buried[0][0] <= until:
+            thing = self._buried.pop(0)[1]
+            guarded(partial(destroy, thing))
+
+    def seconds_since_turn(self) -> float:
+        """Age of the thread's last turn; infinite when it does not run."""
+        if not self._thread.is_alive() or not self._ready.is_set():
+            return float("inf")
+        return time.monotonic() - self._turned_at
+
+    def _run(self) -> None:
+        try:
+            self._engine.open()
+        except BaseException as error:
+            self._failure = error
+            self._close()
+            self._ready.set()
+            return
+        self._turned_at = time.monotonic()
+        self._ready.set()
+        while not self._stopping.is_set():
+            self.turn()
+        self._close()
+
+    def turn(self) -> None:
+        """One turn: commands, due timers, SIP. Owner's thread only."""
+        while self._commands:
+            guarded(self._commands.popleft())
+        now = self._turned_at = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            action = heapq.heappop(self._timers)[2].action
+            if action is not None:
+                guarded(action)
+        self.destroy_buried(now)
+        self._engine.poll(POLL_MS)
+
+    def _close(self) -> None:
+        guarded(self._engine.close)
+
+
+def guarded(action: Callable[[], None]) -> None:
+    """Run ``action``; whatever it raises is logged by its type and goes no further.
+
+    The text of an exception may hold a SIP message, and with it a caller's number.
+    """
+    try:
+        action()
+    except Exception as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        log.error(
+            "an error in the telephony thread was contained",
+            extra={
+                "error": type(error).__name__,
+                "file": trace.tb_frame.f_code.co_filename if trace else "",
+                "line_number": trace.tb_lineno if trace else 0,
+            },
+        )

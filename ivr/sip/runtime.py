@@ -1,0 +1,256 @@
+"""One pjsua2 endpoint: transports, codecs, account, clock. Used on its owner's thread only."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+from collections.abc import Callable
+from typing import Any, Final
+
+import pjsua2 as pj
+
+from ivr.sip import native
+from ivr.sip.errors import LibraryError, PortInUseError
+from ivr.sip.owner import destroy, guarded
+from ivr.sip.settings import PORTS_PER_LEG, SipSettings, Srtp
+
+log = logging.getLogger(__name__)
+
+# pjlib's error numbers: those of the system start here (pj/errno.h, PJ_ERRNO_START_SYS).
+_SYSTEM_ERRORS_FROM: Final = 120_000
+_SPARE_FILES: Final = 256
+"""Open files beside sockets: database, recordings, models, HTTP."""
+_SRTP: Final = {
+    Srtp.OFF: pj.PJMEDIA_SRTP_DISABLED,
+    Srtp.OPTIONAL: pj.PJMEDIA_SRTP_OPTIONAL,
+    Srtp.MANDATORY: pj.PJMEDIA_SRTP_MANDATORY,
+}
+
+
+class _Endpoint(pj.Endpoint):
+    def __init__(self, on_rejected: Callable[[str, int], None]) -> None:
+        super().__init__()
+        self._on_rejected = on_rejected
+
+    def onRejectedIncomingCall(self, prm: Any) -> None:
+        message, status = prm.rdata.wholeMsg, prm.statusCode
+        guarded(lambda: self._on_rejected(message, status))
+
+
+class _Account(pj.Account):
+    def __init__(self, on_incoming: Callable[[int, str], None]) -> None:
+        super().__init__()
+        self._on_incoming = on_incoming
+
+    def onIncomingCall(self, prm: Any) -> None:
+        number, message = prm.callId, prm.rdata.wholeMsg
+        guarded(lambda: self._on_incoming(number, message))
+
+    def onInstantMessage(self, prm: Any) -> None:
+        """Take no text messages: nobody would read them."""
+
+
+class Runtime:
+    """The endpoint of this process.
+
+    Args:
+        settings: Checked by :meth:`open`.
+        on_incoming: Called with pjsua's call number and the INVITE.
+        on_rejected: Called with the INVITE and the status, when pjsua refused it by itself.
+        options_status: SIP status for OPTIONS.
+        before_close: Ends what is left before the endpoint goes.
+    """
+
+    def __init__(
+        self,
+        settings: SipSettings,
+        *,
+        on_incoming: Callable[[int, str], None],
+        on_rejected: Callable[[str, int], None] = lambda message, status: None,
+        options_status: Callable[[], int] = lambda: 200,
+        before_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.settings = settings
+        self.account: Any = None
+        self.silence: Any = None
+        """A source without sound: whom it feeds gets RTP all the time."""
+        self.ports: dict[str, int] = {}
+        """Port that each transport listens on: keys ``udp``, ``tcp``, ``tls``."""
+        self._on_incoming = on_incoming
+        self._on_rejected = on_rejected
+        self._before_close = before_close
+        self._options = native.OptionsAnswer(options_status)
+        self._endpoint: Any = None
+
+    def open(self) -> None:
+        """Start the library and open the transports.
+
+        Raises:
+            TelephonyError: A setting cannot work, a port is taken, or the library fails.
+        """
+        self.settings.check()
+        _allow_open_files(self.settings.max_legs * PORTS_PER_LEG + _SPARE_FILES)
+        native.silence_log()
+        try:
+            self._start_library()
+            self._open_transports()
+            self._endpoint.libStart()
+            self._endpoint.audDevManager().setNullDev()
+            self.silence = pj.ToneGenerator()
+            self.silence.createToneGenerator(8000, 1)
+            self._choose_codecs()
+            if not self._options.register():
+                log.warning("OPTIONS is always answered with 200: the module was refused")
+            self.account = _Account(self._on_incoming)
+            self.account.create(self._account_config(), True)
+        except pj.Error as error:
+            raise LibraryError(
+                f"pjsua2 did not start (error {error.status} in {error.title}); "
+                "run make setup to rebuild it"
+            ) from None
+
+    def poll(self, wait_ms: int) -> None:
+        """Handle SIP, waiting up to ``wait_ms`` for some."""
+        self._endpoint.libHandleEvents(wait_ms)
+
+    def close(self) -> None:
+        """End the endpoint; safe after a failed :meth:`open`."""
+        if self._endpoint is None:
+            return
+        guarded(self._before_close)
+        account, endpoint, silence = self.account, self._endpoint, self.silence
+        self.account = self._endpoint = self.silence = None
+        destroy(silence)
+        if account is not None:
+            guarded(account.shutdown)
+            destroy(account)
+        guarded(endpoint.libDestroy)
+        destroy(endpoint)
+
+    def _start_library(self) -> None:
+        settings = self.settings
+        endpoint = self._endpoint = _Endpoint(self._on_rejected)
+        endpoint.libCreate()
+        config = pj.EpConfig()
+        config.uaConfig.maxCalls = settings.max_legs
+        config.uaConfig.threadCnt = 0
+        config.uaConfig.mainThreadOnly = True
+        config.uaConfig.userAgent = settings.user_agent
+        config.logConfig.level = config.logConfig.consoleLevel = 0
+        config.logConfig.msgLogging = 0
+        media = config.medConfig
+        media.clockRate = media.sndClockRate = 8000
+        media.channelCount = 1
+        media.audioFramePtime = media.ptime = 20
+        media.noVad = True
+        media.ecTailLen = 0
+        # A leg, its frame port and two players (one fading out), and a ringing tone each.
+        media.maxMediaPorts = 5 * settings.max_legs + 8
+        # The clock must not stop between calls.
+        media.sndAutoCloseTime = -1
+        endpoint.libInit(config)
+        if (calls := native.compiled_calls()) < settings.max_legs:
+            raise LibraryError(
+                f"pjsua2 was built for {calls} legs; sip.max_calls = {settings.max_calls} needs "
+                f"{settings.max_legs}; lower it, or raise PJSUA_MAX_CALLS in "
+                "sip_config/pjsua2/config_site.h and run make setup"
+            )
+
+    def _open_transports(self) -> None:
+        settings = self.settings
+        for name, kind, port in (
+            ("udp", pj.PJSIP_TRANSPORT_UDP, settings.udp_port),
+            ("tcp", pj.PJSIP_TRANSPORT_TCP, settings.tcp_port),
+            ("tls", pj.PJSIP_TRANSPORT_TLS, settings.tls_port),
+        ):
+            if port is None:
+                continue
+            config = pj.TransportConfig()
+            config.port = port
+            config.boundAddress = settings.bind_address
+            if settings.public_address is not None:
+                config.publicAddress = settings.public_address
+            if name == "tls" and settings.tls is not None:
+                config.tlsConfig.certFile = str(settings.tls.certificate)
+                config.tlsConfig.privKeyFile = str(settings.tls.key)
+                if settings.tls.authorities is not None:
+                    config.tlsConfig.CaListFile = str(settings.tls.authorities)
+                config.tlsConfig.verifyServer = settings.tls.verify_peer
+                config.tlsConfig.verifyClient = settings.tls.require_client_certificate
+                config.tlsConfig.requireClientCert = settings.tls.require_client_certificate
+            try:
+                number = self._endpoint.transportCreate(kind, config)
+            except pj.Error as error:
+                raise _port_error(settings.bind_address, port, name, error.status) from None
+            local = self._endpoint.transportGetInfo(number).localName
+            self.ports[name] = int(local.rpartition(":")[2])
+
+    def _choose_codecs(self) -> None:
+        wanted = self.settings.library_codecs
+        for codec in self._endpoint.codecEnum2():
+            rank = next((n for n, want in enumerate(wanted) if codec.codecId.startswith(want)), -1)
+            # 0 switches a codec off; 255 is the library's own highest.
+            self._endpoint.codecSetPriority(codec.codecId, 254 - rank if rank >= 0 else 0)
+
+    def _account_config(self) -> Any:
+        settings = self.settings
+        config = pj.AccountConfig()
+        trunk = settings.trunk
+        host = settings.public_address or settings.bind_address
+        config.idUri = (trunk and trunk.identity) or f"sip:wegwijs@{host}"
+        config.callConfig.timerUse = (
+            pj.PJSUA_SIP_TIMER_OPTIONAL if settings.session_timers else pj.PJSUA_SIP_TIMER_INACTIVE
+        )
+        config.callConfig.timerSessExpiresSec = settings.session_expires_seconds
+        media = config.mediaConfig
+        media.srtpUse = _SRTP[settings.srtp]
+        media.srtpSecureSignaling = 1 if settings.srtp is Srtp.MANDATORY else 0
+        # The stream must not stop and start when the answer lists several codecs.
+        media.lockCodecEnabled = True
+        first = settings.rtp_first_port + settings.rtp_first_port % 2
+        media.transportConfig.port = first
+        # The last RTP port leaves room for its RTCP port.
+        media.transportConfig.portRange = settings.rtp_last_port - first - 1
+        media.transportConfig.boundAddress = settings.bind_address
+        if settings.public_address is not None:
+            media.transportConfig.publicAddress = settings.public_address
+        if trunk is not None:
+            if trunk.proxy:
+                config.sipConfig.proxies.append(trunk.proxy)
+            if trunk.user is not None:
+                config.sipConfig.authCreds.append(
+                    pj.AuthCredInfo("digest", "*", trunk.user, 0, trunk.password or "")
+                )
+            if trunk.registrar:
+                config.regConfig.registrarUri = trunk.registrar
+        return config
+
+
+def _allow_open_files(needed: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise LibraryError(
+            f"this process may open {hard} files and needs {needed} for its calls; raise "
+            "LimitNOFILE (systemd) or ulimit -n, or lower sip.max_calls"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _port_error(address: str, port: int, name: str, status: int) -> Exception:
+    where = f"{address}:{port}/{name}"
+    number = status - _SYSTEM_ERRORS_FROM
+    if number == errno.EADDRINUSE:
+        return PortInUseError(
+            f"{where} is in use by another program; stop that one (find it with "
+            f"'ss -lp sport = :{port}'), or choose another sip.{name}_port"
+        )
+    if number == errno.EADDRNOTAVAIL:
+        return LibraryError(f"{where} is not an address of this machine; correct sip.bind_address")
+    if number == errno.EACCES:
+        return LibraryError(f"{where} needs more rights; choose a sip.{name}_port from 1024 up")
+    reason = os.strerror(number) if 0 < number < 200 else f"pjsip error {status}"
+    return LibraryError(f"{where} cannot be opened ({reason}); check the sip settings")

@@ -1,0 +1,250 @@
+"""What the SIP side must know to start, and the checks that need no socket."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final
+
+from ivr.sip.errors import SettingsError, TlsFilesError
+
+PORTS_PER_LEG: Final = 2
+"""RTP and RTCP."""
+SPARE_LEGS: Final = 16
+"""Legs above ``max_calls``, so that a call too many is still answered with our 503."""
+LIBRARY_CALLS: Final = 512
+"""``PJSUA_MAX_CALLS`` in sip_config/pjsua2/config_site.h; the start checks the real figure."""
+
+_CODECS: Final = {
+    "pcma": "PCMA/8000",
+    "pcmu": "PCMU/8000",
+    "g722": "G722/16000",
+    "opus": "opus/48000",
+}
+_PORT_MAX: Final = 65535
+_ADDRESS: Final = re.compile(r"[0-9A-Za-z.:_-]+")
+
+
+@unique
+class Srtp(StrEnum):
+    """Whether speech is encrypted on the wire."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    """Encrypted when the peer offers it."""
+    MANDATORY = "mandatory"
+    """Calls without encryption are refused with 488. Needs TLS, which carries the keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """PEM files of the TLS transport."""
+
+    certificate: Path
+    key: Path
+    authorities: Path | None = None
+    """Who may sign a peer's certificate; the system's own list when absent."""
+    verify_peer: bool = True
+    """Whether servers that we call must show a certificate of ``authorities``."""
+    require_client_certificate: bool = False
+
+    def check(self) -> None:
+        """Load the files once.
+
+        Raises:
+            TlsFilesError: A file is missing, unreadable, or the two are not a pair.
+        """
+        for what, path in (
+            ("certificate", self.certificate),
+            ("key", self.key),
+            ("authorities", self.authorities),
+        ):
+            if path is not None and not path.is_file():
+                raise TlsFilesError(
+                    f"sip.tls.{what} = {str(path)!r} is not a file; give the path of a PEM file"
+                )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            # A key with a passphrase would otherwise ask for it on the terminal.
+            context.load_cert_chain(self.certificate, self.key, password=lambda: "")
+            if self.authorities is not None:
+                context.load_verify_locations(self.authorities)
+        except (ssl.SSLError, OSError) as error:
+            reason = getattr(error, "reason", None) or error.strerror or "unreadable"
+            raise TlsFilesError(
+                f"sip.tls: {self.certificate} and {self.key} cannot be used ({reason}); give a PEM "
+                "certificate with its own key, without a passphrase"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """The connection to a carrier or PBX, when it is more than an address that calls us."""
+
+    proxy: str | None = None
+    """SIP URI through which we place calls, for example ``sip:pbx.example.be;lr``."""
+    registrar: str | None = None
+    """SIP URI to register with; no registration when absent."""
+    identity: str | None = None
+    """SIP URI that we are known by there."""
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipSettings:
+    """All settings of the SIP side. Nothing listens beyond this machine unless asked."""
+
+    bind_address: str = "127.0.0.1"
+    udp_port: int | None = 5060
+    """0 lets the system choose; None leaves the transport out."""
+    tcp_port: int | None = 5060
+    tls_port: int | None = None
+    tls: TlsFiles | None = None
+    srtp: Srtp = Srtp.OFF
+    public_address: str | None = None
+    """Address that peers must use, when it is not ``bind_address`` (NAT)."""
+    rtp_first_port: int = 20000
+    rtp_last_port: int = 20999
+    codecs: tuple[str, ...] = ("PCMA", "PCMU", "G722", "opus")
+    """Best first."""
+    max_calls: int = 200
+    """Callers at once. A bridge takes a second leg, which is counted for."""
+    media_lost_seconds: float = 8.0
+    """Silence of RTP and RTCP after which a caller counts as lost. Peers that send nothing
+    while their speaker is silent still send RTCP every 5 seconds."""
+    session_timers: bool = True
+    """RFC 4028: a dead peer is noticed although nobody hangs up."""
+    session_expires_seconds: int = 1800
+    trunk: Trunk | None = None
+    user_agent: str = "Wegwijs"
+
+    @property
+    def max_legs(self) -> int:
+        """Legs that the library must hold: each caller bridged, and some to refuse."""
+        return 2 * self.max_calls + SPARE_LEGS
+
+    @property
+    def library_codecs(self) -> tuple[str, ...]:
+        """The codecs as pjsua2 names them, best first."""
+        return tuple(_CODECS[codec.lower()] for codec in self.codecs)
+
+    @property
+    def rtp_ports(self) -> int:
+        """Ports in the RTP range."""
+        return self.rtp_last_port - self.rtp_first_port + 1
+
+    def check(self) -> None:
+        """Find values that cannot work, before anything is opened.
+
+        Raises:
+            SettingsError: A value is out of range or contradicts another.
+            TlsFilesError: The TLS files cannot be used.
+        """
+        self._check_addresses()
+        self._check_transports()
+        self._check_codecs()
+        if self.max_calls < 1 or self.max_legs > LIBRARY_CALLS:
+            most = (LIBRARY_CALLS - SPARE_LEGS) // 2
+            raise SettingsError(
+                "max_calls",
+                self.max_calls,
+                f"is not between 1 and {most}",
+                remedy=f"take at most {most} and run more phone nodes, or raise PJSUA_MAX_CALLS "
+                "in sip_config/pjsua2/config_site.h and run make setup",
+            )
+        self._check_rtp_range()
+        if self.media_lost_seconds <= 0:
+            raise SettingsError(
+                "media_lost_seconds",
+                self.media_lost_seconds,
+                "is not a positive number of seconds",
+                remedy="write for example 8",
+            )
+        if self.session_expires_seconds < 90:
+            raise SettingsError(
+                "session_expires_seconds",
+                self.session_expires_seconds,
+                "is less than the 90 that RFC 4028 allows",
+                remedy="write for example 1800",
+            )
+
+    def _check_addresses(self) -> None:
+        for key, value in (
+            ("bind_address", self.bind_address),
+            ("public_address", self.public_address),
+        ):
+            if value is not None and not _ADDRESS.fullmatch(value):
+                raise SettingsError(
+                    key, value, "is not an address", remedy="write for example 127.0.0.1"
+                )
+
+    def _check_transports(self) -> None:
+        ports = {"udp_port": self.udp_port, "tcp_port": self.tcp_port, "tls_port": self.tls_port}
+        for key, port in ports.items():
+            if port is not None and not 0 <= port <= _PORT_MAX:
+                raise SettingsError(
+                    key, port, "is not a port", remedy=f"write a number from 1 to {_PORT_MAX}"
+                )
+        if all(port is None for port in ports.values()):
+            raise SettingsError(
+                "udp_port",
+                None,
+                "and the other transports are all off",
+                remedy="give at least one of udp_port, tcp_port and tls_port",
+            )
+        if self.tls_port is not None:
+            if self.tls is None:
+                raise SettingsError(
+                    "tls_port",
+                    self.tls_port,
+                    "needs a certificate",
+                    remedy="give tls.certificate and tls.key, or leave tls_port out",
+                )
+            if self.tls_port and self.tls_port == self.tcp_port:
+                raise SettingsError(
+                    "tls_port", self.tls_port, "equals tcp_port", remedy="write for example 5061"
+                )
+            self.tls.check()
+        elif self.srtp is Srtp.MANDATORY:
+            raise SettingsError(
+                "srtp",
+                str(self.srtp),
+                "needs tls_port: the keys travel in the signalling",
+                remedy="give tls_port, tls.certificate and tls.key",
+            )
+
+    def _check_codecs(self) -> None:
+        for codec in self.codecs:
+            if codec.lower() not in _CODECS:
+                raise SettingsError(
+                    "codecs", codec, "is unknown", remedy="choose from PCMA, PCMU, G722, opus"
+                )
+        if not self.codecs:
+            raise SettingsError("codecs", [], "is empty", remedy="write for example [PCMA, PCMU]")
+
+    def _check_rtp_range(self) -> None:
+        shown = f"{self.rtp_first_port}-{self.rtp_last_port}"
+        if not 1024 <= self.rtp_first_port <= self.rtp_last_port <= _PORT_MAX:
+            raise SettingsError(
+                "rtp_ports",
+                shown,
+                "is not a range of ports",
+                remedy="write for example 20000-20999",
+            )
+        needed = self.max_legs * PORTS_PER_LEG
+        # RTP takes the even port of a pair.
+        first = self.rtp_first_port + self.rtp_first_port % 2
+        pairs = (self.rtp_last_port - first + 1) // PORTS_PER_LEG
+        if pairs < self.max_legs:
+            raise SettingsError(
+                "rtp_ports",
+                shown,
+                f"holds {pairs} legs; {self.max_calls} calls, each of them bridged, and "
+                f"{SPARE_LEGS} to refuse are {self.max_legs} legs of {PORTS_PER_LEG} ports",
+                remedy=f"widen the range to {needed} ports, for example "
+                f"{first}-{first + needed - 1}, or lower max_calls",
+            )
