@@ -8,7 +8,9 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ivr.errors import ContactStoreError
 
@@ -47,16 +49,17 @@ class CallerPrivacy:
     """Hashes and encrypts callers' numbers with keys that live in the home folder.
 
     Args:
-        secrets_folder: Keys are made there, 0600, when they are first needed.
+        secrets_folder: Keys are made there, 0600, so that no call ever waits for a disk.
 
     Raises:
-        ContactStoreError: The key file is unusable; never replaced, since that would cut every
+        ContactStoreError: A key file is unusable; never replaced, since that would cut every
             caller off from earlier calls.
     """
 
     def __init__(self, secrets_folder: Path) -> None:
-        self._folder = secrets_folder
         self._hash_key = _key(secrets_folder / "caller-hash.key")
+        self._number_key_path = secrets_folder / "caller-number.key"
+        self._cipher = AESGCM(_key(self._number_key_path))
 
     def hash(self, number: str) -> str:
         """HMAC-SHA256 of the number in one spelling, hexadecimal; empty for a withheld one."""
@@ -67,16 +70,12 @@ class CallerPrivacy:
         return hmac.new(self._hash_key, octets, hashlib.sha256).hexdigest()
 
     def encrypt(self, number: str) -> bytes | None:
-        """The number under AES-256-GCM with a key of its own; ``None`` for a withheld one.
-
-        Raises:
-            ContactStoreError: The key file is unusable.
-        """
+        """The number under AES-256-GCM with a key of its own; ``None`` for a withheld one."""
         if not number:
             return None
         nonce = secrets.token_bytes(_NONCE_OCTETS)
         octets = number.encode("utf-8", "surrogateescape")
-        return _VERSION + nonce + bytes(self._cipher().encrypt(nonce, octets, _PURPOSE))
+        return _VERSION + nonce + self._cipher.encrypt(nonce, octets, _PURPOSE)
 
     def decrypt(self, token: bytes) -> str:
         """The number that :meth:`encrypt` was given.
@@ -86,27 +85,15 @@ class CallerPrivacy:
         """
         if token[:1] == _VERSION and len(token) > 1 + _NONCE_OCTETS:
             nonce, sealed = token[1 : 1 + _NONCE_OCTETS], token[1 + _NONCE_OCTETS :]
-            cipher = self._cipher()
             try:
-                return bytes(cipher.decrypt(nonce, sealed, _PURPOSE)).decode(
-                    "utf-8", "surrogateescape"
-                )
-            except Exception:  # the library's InvalidTag has no base of its own
+                number = self._cipher.decrypt(nonce, sealed, _PURPOSE)
+                return number.decode("utf-8", "surrogateescape")
+            except InvalidTag:
                 pass
         raise ContactStoreError(
-            f"{self._folder / 'caller-number.key'}: a stored number cannot be read with this "
-            "key; put the key file of that time back"
+            f"{self._number_key_path}: a stored number cannot be read with this key; "
+            "put the key file of that time back"
         )
-
-    def _cipher(self) -> Any:
-        try:
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-        except ModuleNotFoundError:
-            raise ContactStoreError(
-                "storing callers' numbers needs the 'cryptography' library; install it, or "
-                "switch it off for this line"
-            ) from None
-        return AESGCM(_key(self._folder / "caller-number.key"))
 
 
 def _key(path: Path) -> bytes:

@@ -131,9 +131,7 @@ class PromptBook:
                 return (name if name in self._ready else "announce_general",)
             case Prompt.CLOSED:
                 hours = ("hours",) if "hours" in self._ready else ()
-                return "closed", *hours, "callback_offer"
-            case Prompt.CLOSING:
-                return "closing", "callback_offer"
+                return "closed", *hours
             case _:
                 return (spoken.prompt.value,)
 
