@@ -293,12 +293,10 @@ def _require_features(source: Path, remedy: str) -> None:
 
 
 def pjproject_version(makefile: str) -> str:
-    """Return the version that pjproject's ``version.mak`` states.
-
-    >>> pjproject_version("export PJ_VERSION_MAJOR  := 2\\nexport PJ_VERSION_MINOR := 17\\n")
-    '2.17'
-    """
-    parts = dict(re.findall(r"^export PJ_VERSION_(\w+)\s*:=[ \t]*(\S*)", makefile, re.M))
+    """Return the version that pjproject's ``version.mak`` states, for example 2.17."""
+    parts: dict[str, str] = dict(
+        re.findall(r"^export PJ_VERSION_(\w+)\s*:=[ \t]*(\S*)", makefile, re.M)
+    )
     numbers = [parts.get(name, "") for name in ("MAJOR", "MINOR", "REV")]
     return ".".join(number for number in numbers if number) + parts.get("SUFFIX", "")
 
@@ -315,7 +313,8 @@ def install(wheel: Path) -> None:
         )
         if done.returncode != 0:
             raise BuildError(
-                f"{wheel.name} does not work here ({done.stderr.strip()}); remove {wheel} and run this again to rebuild it"
+                f"{wheel.name} does not work here ({done.stderr.strip()}); remove {wheel} "
+                "and run this again to rebuild it"
             )
 
 

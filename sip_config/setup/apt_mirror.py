@@ -75,7 +75,7 @@ def parse_deb822(text: str) -> Iterator[Source]:
             continue
         if "deb" not in stanza.get("types", "").split():
             continue
-        options = {key: stanza[key].strip() for key in ("signed-by", "trusted") if key in stanza}
+        options = {key: value for key, value in stanza.items() if key in {"signed-by", "trusted"}}
         for uri in stanza.get("uris", "").split():
             yield Source(uri=uri, suites=tuple(stanza.get("suites", "").split()), options=options)
 

@@ -1,0 +1,118 @@
+"""SIPp as caller, voorlichter or infoline: a SIP stack that is not ours.
+
+Scenarios live in ``scenarios/``; SIPp's own ``uac`` and ``uas`` are used where they suffice.
+"""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.integration.ports import free_port, free_range
+
+SCENARIOS = Path(__file__).resolve().parent / "scenarios"
+
+
+class SippUnavailableError(Exception):
+    """SIPp is not installed."""
+
+
+class Sipp:
+    """One SIPp process; a context manager that ends it.
+
+    Args:
+        folder: Where its logs go, usually ``tmp_path``.
+        arguments: SIPp's own arguments, after the local address and port.
+        name: Of its log files; one per process in a folder.
+        port: Its SIP port; a free one when 0.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, name: str, port: int = 0) -> None:
+        self.port = port or free_port()
+        self._folder = folder
+        self._name = name
+        self._output = folder / f"{name}.output"
+        self._command = [
+            "sipp", "-i", "127.0.0.1", "-p", str(self.port), "-mi", "127.0.0.1",
+            "-mp", str(free_range(6)), "-nostdin",
+            "-trace_err", "-error_file", str(folder / f"{name}.errors"),
+            "-trace_msg", "-message_file", str(folder / f"{name}.messages"),
+            *arguments,
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def voorlichter(cls, folder: Path, *, name: str = "voorlichter") -> Self:
+        """Return one that answers every call and sends the caller's audio back."""
+        return cls(folder, "-sn", "uas", "-rtp_echo", name=name)
+
+    @classmethod
+    def caller(cls, folder: Path, uri: str, *, talk_seconds: float, name: str = "caller") -> Self:
+        """Return one that calls ``uri`` once, stays ``talk_seconds`` after the answer, hangs up."""
+        user, _, address = uri.removeprefix("sip:").partition("@")
+        return cls(
+            folder, address, "-sf", str(SCENARIOS / "caller.xml"), "-s", user, "-m", "1",
+            "-d", str(round(talk_seconds * 1000)), name=name,
+        )  # fmt: skip
+
+    @classmethod
+    def infoline(
+        cls, folder: Path, *, port: int, target: str, thema: str, name: str = "infoline"
+    ) -> Self:
+        """Return one that answers and transfers its caller to the SIP URI ``target``."""
+        return cls(
+            folder, "-sf", str(SCENARIOS / "infoline_refer.xml"),
+            "-key", "target", target, "-key", "thema", thema, name=name, port=port,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        if shutil.which("sipp") is None:
+            raise SippUnavailableError("SIPp is not installed: run make setup-tests")
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self._command],
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+
+    def wait(self, *, within_seconds: float) -> int:
+        """Return SIPp's exit code: 0 when its scenario went as written.
+
+        Raises:
+            TimeoutError: It is still busy; the text holds what it complained of.
+        """
+        if self._process is None:
+            raise RuntimeError("this SIPp was not started")
+        try:
+            return self._process.wait(timeout=within_seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(
+                f"SIPp {self._name} is not done after {within_seconds:.0f} s: {self.errors()}"
+            ) from None
+
+    def errors(self) -> str:
+        """Return what SIPp complained of."""
+        files = (self._output, self._folder / f"{self._name}.errors")
+        return "".join(file.read_text("utf-8", "replace") for file in files if file.exists())
+
+    def messages(self) -> str:
+        """Return every SIP message it sent and received."""
+        file = self._folder / f"{self._name}.messages"
+        return file.read_text("utf-8", "replace") if file.exists() else ""
