@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
-from ivr.call.policy import Decision
+from ivr.call.policy import Decision, DecisionAction
 from ivr.call.prompts import SpokenPrompt
 from ivr.call.routing import Attempt
 from ivr.call.states import Outcome
@@ -76,6 +76,17 @@ class RecordDecision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordChoice:
+    """Keep in the contact record that the caller, or a rule, decided instead of the policy."""
+
+    decided_by: str
+    """``keypad``, ``confirmation`` or the name of a rule."""
+    action: DecisionAction
+    thema: str | None
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """Hand the caller over; news carries ``attempt.number``."""
 
@@ -132,6 +143,7 @@ Action = (
     | Ignore
     | Recognise
     | RecordDecision
+    | RecordChoice
     | Transfer
     | AbandonTransfer
     | NoteCallback

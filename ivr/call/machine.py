@@ -105,8 +105,9 @@ class CallMachine:
             actions.append(CancelTimer())
         if facts.playing:
             actions.append(StopPrompt())
-        # Speech that interrupts the question is the question: its turn goes on.
-        if facts.attending and to is not CallState.LISTENING:
+        # Speech that interrupts the question is the question: its turn goes on. And a turn that
+        # is to be understood must not be forgotten before.
+        if facts.attending and to not in (CallState.LISTENING, CallState.DECIDING):
             actions.append(Ignore())
             facts.attending = False
             facts.speaking = False

@@ -12,6 +12,13 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+Pcm = NDArray[np.int16]
+"""Mono samples at 8000 Hz, shape ``(n,)``."""
+Paths = Sequence[Path]
+
 
 @unique
 class TransferMethod(StrEnum):

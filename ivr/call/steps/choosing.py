@@ -13,7 +13,7 @@ from ivr.call.keuzemenu import chosen
 from ivr.call.policy import Decision, DecisionAction, decide
 from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.call.steps.asking import ask_again_with_example
-from ivr.call.steps.common import attend, digit, plan_for, rearm
+from ivr.call.steps.common import attend, digit, plan_for, record_choice, rearm
 
 
 def says_yes(facts: Facts, event: Event) -> bool:
@@ -59,7 +59,7 @@ def take_proposal(facts: Facts, event: Event) -> Iterator[Action]:
     """Route on the confirmed thema."""
     assert facts.decision is not None and facts.decision.thema is not None
     plan_for(facts, facts.decision.thema)
-    yield from ()
+    yield from record_choice(facts, event)
 
 
 def drop_proposal_and_ask_again(facts: Facts, event: Event) -> Iterator[Action]:
@@ -125,7 +125,7 @@ def wants_human(facts: Facts, event: Event) -> bool:
 def to_human(facts: Facts, event: Event) -> Iterator[Action]:
     """To the general group."""
     plan_for(facts, None)
-    yield from ()
+    yield from record_choice(facts, event)
 
 
 def in_menu(facts: Facts, event: Event) -> bool:
@@ -137,7 +137,7 @@ def take_choice(facts: Facts, event: Event) -> Iterator[Action]:
     """Route on the chosen thema."""
     facts.via_menu = True
     plan_for(facts, chosen(facts.options, digit(event)))
-    yield from ()
+    yield from record_choice(facts, event)
 
 
 def may_replay(facts: Facts, event: Event) -> bool:

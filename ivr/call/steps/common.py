@@ -9,6 +9,7 @@ from ivr.call import events as ev
 from ivr.call.actions import Action
 from ivr.call.events import Event
 from ivr.call.facts import Facts
+from ivr.call.policy import DecisionAction
 from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.call.routing import attempts
 
@@ -62,3 +63,23 @@ def plan_for(facts: Facts, thema: str | None) -> None:
         facts.say = say(Prompt.ANNOUNCE_GENERAL)
     else:
         facts.say = (SpokenPrompt(prompt=Prompt.ANNOUNCE, group=group),)
+
+
+def record_choice(facts: Facts, event: Event) -> Iterator[Action]:
+    """Keep who decided on the plan just made."""
+    if isinstance(event, ev.Digit):
+        decided_by = "keypad"
+    elif isinstance(event, ev.AnswerHeard):
+        decided_by = "confirmation"
+    elif isinstance(event, ev.CallLimitReached):
+        decided_by = "call_limit"
+    elif isinstance(event, ev.ComponentFailed):
+        decided_by = "component_failed"
+    else:
+        decided_by = "menu_timeout"
+    yield act.RecordChoice(
+        decided_by=decided_by,
+        action=DecisionAction.HUMAN if facts.thema is None else DecisionAction.ROUTE,
+        thema=facts.thema,
+        group=facts.group or facts.rules.general,
+    )

@@ -49,7 +49,9 @@ def enter_deciding(facts: Facts) -> Iterator[Action]:
     """Understand the question, within a deadline."""
     facts.speaking = False
     facts.recognising = True
+    facts.attending = False
     yield act.Recognise(epoch=facts.epoch, purpose=act.Purpose.QUESTION)
+    yield act.Ignore()
     yield from timer(facts, facts.rules.timers.deciding_seconds)
 
 

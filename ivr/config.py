@@ -1,0 +1,304 @@
+"""The configuration file: one TOML file, checked as a whole before anything starts.
+
+Unknown keys are mistakes. Relative paths are relative to the file. What the keys mean is said
+beside each field here; ``sip_config/wegwijs.toml`` shows them all with their defaults.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ivr.call.rules import Costs, Method, Mode, Target, Timers
+from ivr.config_problems import explain, impossible_numbers
+from ivr.engine.lines import Pauses
+from ivr.errors import ConfigError, ConfigErrors
+
+_FORBID = ConfigDict(extra="forbid")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _sip_uri(value: str) -> str:
+    scheme, _, rest = value.partition(":")
+    if scheme not in ("sip", "sips") or not rest or any(c.isspace() or c in "<>\"'" for c in value):
+        raise ValueError('is not a SIP URI; write for example "sip:701@pbx.example.be"')
+    return value
+
+
+SipUri = Annotated[str, AfterValidator(_sip_uri)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+MaybePort = Annotated[Port | None, BeforeValidator(lambda value: None if value is False else value)]
+"""``false`` leaves the transport out: TOML has no null."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Days = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimersSection(Timers):
+    """``[timers]``: bounds of every wait, in seconds."""
+
+    __pydantic_config__ = _FORBID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostsSection(Costs):
+    """``[costs]``: seconds of citizen and voorlichter time that an action costs."""
+
+    __pydantic_config__ = _FORBID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PausesSection(Pauses):
+    """``[pauses]``: silence that ends a turn, in milliseconds, by how sure we are."""
+
+    __pydantic_config__ = _FORBID
+
+
+class ServiceSection(_Section):
+    """``[service]``: the process."""
+
+    max_calls: int = Field(default=100, ge=1)
+    """Callers at once; more are refused with 503 and Retry-After."""
+    retry_after_seconds: int = Field(default=30, ge=1)
+    drain_seconds: Positive = 120.0
+    """On SIGTERM: how long calls may last before they are ended."""
+    http_address: str = "127.0.0.1"
+    http_port: Port = 8017
+    """For /metrics, /healthz, /readyz and /calls; 0 lets the system choose."""
+    log_format: Literal["json", "text"] = "json"
+    node: str = ""
+    """Name of this node among several that share one contact register."""
+
+
+class TlsSection(_Section):
+    """``[sip.tls]``: PEM files."""
+
+    certificate: Path
+    key: Path
+    authorities: Path | None = None
+    verify_peer: bool = True
+    require_client_certificate: bool = False
+
+
+class TrunkSection(_Section):
+    """``[sip.trunk]``: the carrier or PBX, when it is more than an address that calls us."""
+
+    proxy: SipUri | None = None
+    registrar: SipUri | None = None
+    identity: SipUri | None = None
+    user: str | None = None
+    password: str | None = Field(default=None, repr=False)
+
+
+class SipSection(_Section):
+    """``[sip]``: transports, media and the trunk."""
+
+    bind_address: str = "127.0.0.1"
+    """Address to listen on; all addresses ("0.0.0.0") must be asked for."""
+    udp_port: MaybePort = 5060
+    """``false`` leaves a transport out."""
+    tcp_port: MaybePort = 5060
+    tls_port: MaybePort = None
+    tls: TlsSection | None = None
+    srtp: Literal["off", "optional", "mandatory"] = "off"
+    public_address: str | None = None
+    """Address that peers must use when it is not ``bind_address`` (NAT)."""
+    rtp_ports: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "20000-20999"
+    codecs: tuple[str, ...] = ("PCMA", "PCMU", "G722", "opus")
+    media_lost_seconds: Positive = 8.0
+    session_timers: bool = True
+    trunk: TrunkSection | None = None
+    blocked_callers: tuple[str, ...] = ()
+    """Numbers refused with 603; a star at the end stands for any rest."""
+
+
+class RecognitionSection(_Section):
+    """``[recognition]``: speech to text."""
+
+    engine: str = "vosk"
+    model: Path | None = None
+    """Folder of the model; the embedded Dutch one when absent."""
+    workers: int = Field(default=2, ge=1, le=256)
+    """Threads; one core each when all are busy."""
+    deadline_seconds: Positive = 1.0
+    """From the end of a turn to its transcript; later means the last stable partial."""
+
+
+class CatalogueSection(_Section):
+    """``[catalogue]``: themas, groups and products."""
+
+    folder: Path | None = None
+    """Folder with catalogue.toml and products; the embedded one when absent."""
+
+
+class TargetTable(_Section):
+    """A target with its own method or wait."""
+
+    uri: SipUri
+    method: Method = Method.REFER
+    wait_seconds: Positive = 600.0
+    """The longest wait, in the queue, for a voorlichter to answer."""
+
+
+TargetLike = Annotated[
+    TargetTable,
+    BeforeValidator(lambda value: {"uri": value} if isinstance(value, str) else value),
+]
+
+
+class GroupSection(_Section):
+    """``[groups.NAME]``: where a voorlichter group answers."""
+
+    targets: tuple[TargetLike, ...] = Field(min_length=1)
+    """First choice first; a plain SIP URI is reached by REFER."""
+
+    def call_targets(self) -> tuple[Target, ...]:
+        """The targets as the call machine takes them."""
+        return tuple(Target(t.uri, t.method, t.wait_seconds) for t in self.targets)
+
+
+class HoursSection(_Section):
+    """``[lines.NUMBER.hours]``: for example ``ma = "9:00-19:00"``; a day left out is closed."""
+
+    ma: str = ""
+    di: str = ""
+    wo: str = ""
+    do: str = ""
+    vr: str = ""
+    za: str = ""
+    zo: str = ""
+    holidays: tuple[str, ...] = ()
+    """Days on which we are closed, as ``2026-12-25``."""
+    timezone: str = "Europe/Brussels"
+
+    def weekly(self) -> dict[str, str]:
+        """Ranges by day, Monday first; closed days left out."""
+        days = ("ma", "di", "wo", "do", "vr", "za", "zo")
+        return {day: getattr(self, day) for day in days if getattr(self, day)}
+
+
+class LineSection(_Section):
+    """``[lines.NUMBER]``: a called number; ``"*"`` stands for every other number."""
+
+    mode: Mode = Mode.ROUTE
+    barge_in: bool = True
+    """Whether speech interrupts our question."""
+    repeats: int = Field(default=1, ge=0, le=3)
+    """How often the caller may be asked to say it again."""
+    no_input_retries: int = Field(default=1, ge=0, le=3)
+    menu_replays: int = Field(default=1, ge=0, le=3)
+    callback: bool = False
+    """Offer a callback when closed or unreachable."""
+    keep_caller_number: bool = False
+    """Store the number encrypted, not only its keyed hash, where the law allows."""
+    keep_recordings: bool = True
+    hours: HoursSection | None = None
+    """Always open when absent."""
+
+
+class PromptsSection(_Section):
+    """``[prompts]``."""
+
+    recordings: Path | None = None
+    """Folder of recorded WAVs that replace ours by name."""
+
+
+class ContactsSection(_Section):
+    """``[contacts]``: the contact register."""
+
+    database_url: str | None = None
+    """SQLAlchemy URL; SQLite in the home folder when absent."""
+    audio_days: Days = 30
+    text_days: Days = 365
+    features_days: Days = 1095
+
+
+class Config(_Section):
+    """The whole file."""
+
+    service: ServiceSection = ServiceSection()
+    sip: SipSection = SipSection()
+    recognition: RecognitionSection = RecognitionSection()
+    catalogue: CatalogueSection = CatalogueSection()
+    lines: dict[str, LineSection] = Field(default_factory=lambda: {"*": LineSection()})
+    groups: dict[str, GroupSection] = Field(default_factory=dict)
+    general: str = "algemeen"
+    """The group that takes whatever has no other place."""
+    prompts: PromptsSection = PromptsSection()
+    contacts: ContactsSection = ContactsSection()
+    timers: TimersSection = Field(default_factory=TimersSection)
+    costs: CostsSection = Field(default_factory=CostsSection)
+    pauses: PausesSection = Field(default_factory=PausesSection)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigErrors: Every mistake in the file, each with key, value and remedy.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigErrors(
+            [
+                ConfigError(
+                    None,
+                    str(path),
+                    None,
+                    f"cannot be read ({reason})",
+                    remedy="give the path of a TOML file with --config; "
+                    "sip_config/wegwijs.toml is an example",
+                )
+            ]
+        ) from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigErrors(
+            [ConfigError(path, "TOML", None, f"is malformed: {error}", remedy="mend that line")]
+        ) from None
+    return parse_config(table, path)
+
+
+def parse_config(table: Mapping[str, Any], path: Path | None) -> Config:
+    """Check a configuration that was read; relative paths are made absolute.
+
+    Raises:
+        ConfigErrors: Every mistake.
+    """
+    errors = impossible_numbers(table, path)
+    try:
+        config = Config.model_validate(table)
+    except ValidationError as error:
+        raise ConfigErrors([*explain(error, Config, path), *errors]) from None
+    if errors:
+        raise ConfigErrors(errors)
+    return _absolute(config, path.parent if path is not None else Path.cwd())
+
+
+def _absolute(config: Config, folder: Path) -> Config:
+    """Make every relative path relative to the file's folder."""
+
+    def walk(section: _Section) -> _Section:
+        changed: dict[str, Any] = {}
+        for name in type(section).model_fields:
+            value = getattr(section, name)
+            if isinstance(value, Path) and not value.is_absolute():
+                changed[name] = folder / value
+            elif isinstance(value, _Section):
+                changed[name] = walk(value)
+        return section.model_copy(update=changed)
+
+    walked = walk(config)
+    assert isinstance(walked, Config)
+    return walked

@@ -1,0 +1,149 @@
+"""Says in an engineer's words what is wrong with a configuration file."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from ivr.errors import ConfigError
+
+_SECRET = ("password", "blocked_callers")
+"""Keys whose values are not shown."""
+_UNITS = {"timers": "seconds", "costs": "seconds", "pauses": "milliseconds"}
+"""Sections of positive numbers, and their unit."""
+_SHARES = ("repeat_success",)
+
+
+def explain(error: ValidationError, root: type[BaseModel], path: Path | None) -> list[ConfigError]:
+    """Turn what pydantic found into mistakes with key, value and remedy."""
+    return [_one(problem, root, path) for problem in _problems(error)]
+
+
+def impossible_numbers(table: Mapping[str, Any], path: Path | None) -> list[ConfigError]:
+    """Find numbers that no timer, cost or pause can have; other mistakes are left to pydantic."""
+    errors = []
+    for section, unit in _UNITS.items():
+        for key, number in _numbers_in(table.get(section), section):
+            if key.rpartition(".")[2] in _SHARES:
+                if not 0.0 <= number <= 1.0:
+                    errors.append(
+                        ConfigError(path, key, number, "is not a share", remedy="write 0 to 1")
+                    )
+            elif not (math.isfinite(number) and number > 0):
+                example = 65 if unit == "seconds" else 700
+                errors.append(
+                    ConfigError(
+                        path,
+                        key,
+                        number,
+                        f"is not a positive number of {unit}",
+                        remedy=f"write for example {example}",
+                    )
+                )
+    return errors
+
+
+def _numbers_in(value: Any, key: str) -> list[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        return [pair for k, v in value.items() for pair in _numbers_in(v, f"{key}.{k}")]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [(key, float(value))]
+    return []
+
+
+def _problems(error: ValidationError) -> list[dict[str, Any]]:
+    """Pydantic's list, less what only follows from another mistake."""
+    found: list[dict[str, Any]] = [dict(problem) for problem in error.errors(include_url=False)]
+    places: list[tuple[Any, ...]] = [tuple(problem["loc"]) for problem in found]
+
+    def follows(problem: dict[str, Any]) -> bool:
+        here = tuple(problem["loc"])
+        deeper = (place for place in places if len(place) > len(here))
+        return problem["type"] == "too_short" and any(p[: len(here)] == here for p in deeper)
+
+    return [problem for problem in found if not follows(problem)]
+
+
+def _one(problem: dict[str, Any], root: type[BaseModel], path: Path | None) -> ConfigError:
+    loc = problem["loc"]
+    key = _dotted(loc)
+    value = None if any(secret in key for secret in _SECRET) else problem.get("input")
+    if isinstance(value, dict | list):
+        value = None
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _known_keys(root, loc[:-1])
+        close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        remedy = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(known)}"
+        return ConfigError(path, key, None, "is not a key we know", remedy=remedy)
+    if kind == "missing":
+        return ConfigError(path, key, None, "is missing", remedy="add it")
+    if kind in ("literal_error", "enum"):
+        return ConfigError(
+            path, key, value, "is not allowed", remedy=f"choose from {context['expected']}"
+        )
+    if kind == "value_error":
+        said = str(context["error"])
+        problem_text, _, remedy = said.partition("; ")
+        return ConfigError(path, key, value, problem_text, remedy=remedy or "mend it")
+    bounds = {
+        "greater_than": "more than {gt}",
+        "greater_than_equal": "at least {ge}",
+        "less_than": "less than {lt}",
+        "less_than_equal": "at most {le}",
+    }
+    if kind in bounds:
+        wanted = bounds[kind].format(**context)
+        return ConfigError(path, key, value, "is out of range", remedy=f"write {wanted}")
+    if kind == "string_pattern_mismatch":
+        return ConfigError(
+            path,
+            key,
+            value,
+            "has another form than expected",
+            remedy='write for example "20000-20999"',
+        )
+    if kind == "too_short":
+        return ConfigError(path, key, None, "is empty", remedy="give at least one")
+    said = problem["msg"].replace("Input should be ", "should be ")
+    return ConfigError(path, key, value, said[0].lower() + said[1:], remedy="correct the value")
+
+
+def _dotted(loc: tuple[Any, ...]) -> str:
+    key = ""
+    for part in loc:
+        if isinstance(part, int):
+            key += f"[{part + 1}]"
+        else:
+            key += ("." if key else "") + str(part)
+    return key or "the file"
+
+
+def _known_keys(root: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    """The keys allowed at a place in the file."""
+    kind: Any = root
+    for part in loc:
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return []
+        if part in kind.model_fields:
+            kind = _section_in(kind.model_fields[part].annotation)
+        # Else the part is the name of a line or group, or a number in a list: the kind stays.
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return sorted(kind.model_fields)
+    return sorted(f.name for f in fields(kind)) if is_dataclass(kind) else []
+
+
+def _section_in(annotation: Any) -> Any:
+    """The section inside ``X``, ``X | None``, ``dict[str, X]`` or ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and (
+        is_dataclass(annotation) or issubclass(annotation, BaseModel)
+    ):
+        return annotation
+    inner = (_section_in(argument) for argument in get_args(annotation))
+    return next((found for found in inner if found is not None), None)

@@ -1,0 +1,475 @@
+"""Runs one call: turns what happens into events of its machine, and its actions into deeds.
+
+Everything here runs on the asyncio loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from ivr.audio.core import Sink
+from ivr.call import actions as act
+from ivr.call import events as ev
+from ivr.call.confirmation import read_answer
+from ivr.call.machine import CallMachine, UndeclaredEventError
+from ivr.call.prompts import SpokenPrompt
+from ivr.call.states import CallState, Outcome
+from ivr.engine import ports
+from ivr.engine.lines import Line
+from ivr.engine.observer import Observer
+from ivr.engine.recognition import Heard, RecognitionPool, Session
+from ivr.engine.register import CallRegister
+from ivr.engine.settling import Settling, to_ranking
+from ivr.errors import WegwijsError
+
+_log = structlog.get_logger("wegwijs.call")
+
+_FORGET_SECONDS = 10.0
+"""A leg that was told to hang up and does not say so is forgotten after this."""
+
+
+class Ears(Protocol):
+    """What a call needs of the audio core."""
+
+    def open(self, slot_index: int) -> None: ...
+    def close(self, slot_index: int) -> None: ...
+    def attend(
+        self,
+        slot_index: int,
+        *,
+        playing: bool,
+        pause_ms: int,
+        max_seconds: float,
+        sink: Sink | None = None,
+    ) -> None: ...
+    def ignore(self, slot_index: int) -> None: ...
+    def set_pause(self, slot_index: int, pause_ms: int) -> None: ...
+    def take_utterance(self, slot_index: int) -> ports.Pcm: ...
+    def clock(self, slot_index: int) -> float: ...
+
+
+class Prompts(Protocol):
+    """What a call needs of the prompt book."""
+
+    def wavs(self, spoken: SpokenPrompt) -> ports.Paths: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What all calls share."""
+
+    loop: asyncio.AbstractEventLoop
+    ears: Ears
+    prompts: Prompts
+    recognition: RecognitionPool
+    recognition_deadline_seconds: float
+    observer: Observer
+    now: Callable[[], datetime.datetime]
+    """Aware wall-clock time."""
+
+
+class Call:
+    """One call, from its INVITE to the end of its leg.
+
+    Args:
+        tools: Shared by all calls.
+        leg: The caller's.
+        line: The called line.
+        register: Writes this call's contact record.
+        on_gone: Called once, when outcome and leg are both over.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        leg: ports.Leg,
+        line: Line,
+        register: CallRegister,
+        on_gone: Callable[[Call], None],
+    ) -> None:
+        self.call_id = register.call_id
+        self.line = line
+        self._tools = tools
+        self._leg = leg
+        self._register = register
+        self._on_gone = on_gone
+        self._machine = CallMachine(line.rules)
+        self._slot: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._session: Session | None = None
+        self._last_energy_seconds: float | None = None
+        """On the slot's clock; set from the end of a turn to our next prompt."""
+        self._events: deque[ev.Event] = deque()
+        self._handling = False
+        self._failing = False
+        self._leg_gone = False
+        self._ended = False
+        self._gone = False
+        self._began = tools.loop.time()
+        tools.observer.state_changed(line.number, None, CallState.OFFERED)
+        leg.listener = self.leg_event
+
+    @property
+    def state(self) -> CallState:
+        """Where the call stands."""
+        return self._machine.state
+
+    @property
+    def slot(self) -> int | None:
+        """The call's frame slot, once audio flows."""
+        return self._slot
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the outcome is still open."""
+        return not self._ended
+
+    def offer(self, admission: ev.Admission, *, is_open: bool) -> None:
+        """Admit or refuse the call."""
+        can_call_back = self.line.offers_callback and bool(self._leg.caller)
+        self.handle(ev.Offered(admission=admission, open=is_open, can_call_back=can_call_back))
+
+    # --- what happens -------------------------------------------------------------------------
+
+    def leg_event(self, event: ports.LegEvent) -> None:
+        """Take news of the caller's leg."""
+        match event:
+            case ports.MediaReady(slot=slot):
+                self._media_ready(slot)
+            case ports.PlayStarted(at_seconds=at_seconds):
+                self._prompt_heard(at_seconds)
+            case ports.PlayFinished(token=token):
+                self.handle(ev.PromptFinished(epoch=token))
+            case ports.DigitPressed(digit=digit):
+                self.handle(ev.Digit(digit))
+            case ports.TransferProgress():
+                self._transfer_news(event)
+            case ports.TargetHungUp(token=token):
+                self.handle(ev.TargetHungUp(attempt=token))
+            case ports.MediaLost():
+                self.handle(ev.MediaLost())
+            case ports.HungUp():
+                self._leg_gone = True
+                self._close_slot()
+                self.handle(ev.CallerHungUp())
+                self._perhaps_gone()
+
+    def audio_event(self, event: ports.AudioEvent) -> None:
+        """Take news of the caller's audio."""
+        match event:
+            case ports.SpeechStarted():
+                self.handle(ev.SpeechStarted())
+            case ports.UtteranceEnded():
+                self._turn_ended(event)
+                self.handle(ev.UtteranceEnded())
+            case ports.InbandDigit(digit=digit):
+                self.handle(ev.Digit(digit))
+            case ports.FramesDropped(count=count):
+                self._tools.observer.frames_dropped(count)
+
+    def component_failed(self) -> None:
+        """Something this call depends on broke."""
+        self.handle(ev.ComponentFailed())
+
+    def handle(self, event: ev.Event) -> None:
+        """Give one event to the machine and do what it asks, after what came before it."""
+        self._events.append(event)
+        if self._handling:
+            return
+        self._handling = True
+        while self._events:
+            self._handle(self._events.popleft())
+        self._handling = False
+
+    def _handle(self, event: ev.Event) -> None:
+        before = self._machine.state
+        try:
+            actions = self._machine.handle(event)
+        except UndeclaredEventError as error:
+            self._tools.observer.failed("undeclared_event")
+            _log.error(
+                "undeclared_event",
+                call_id=self.call_id,
+                state=error.state.value,
+                event_name=error.event_name,
+            )
+            actions = self._machine.handle(ev.ComponentFailed())
+        after = self._machine.state
+        if after is not before:
+            self._tools.observer.state_changed(self.line.number, before, after)
+            _log.info("state", call_id=self.call_id, old=before.value, new=after.value)
+        for action in actions:
+            self._try(action)
+
+    # --- what to do ---------------------------------------------------------------------------
+
+    def _try(self, action: act.Action) -> None:
+        try:
+            self._do(action)
+        except Exception as error:
+            # A fault of ours in one action must not strand this caller, nor touch another
+            # call. The type alone is logged: a message may quote the caller.
+            self._tools.observer.failed("action")
+            _log.error(
+                "action_failed",
+                call_id=self.call_id,
+                action=type(action).__name__,
+                error=type(error).__name__,
+            )
+            if not self._failing and not isinstance(action, act.End):
+                self._failing = True
+                self._tools.loop.call_soon(self.component_failed)
+
+    def _do(self, action: act.Action) -> None:
+        match action:
+            case act.AnswerCall():
+                self._leg.answer()
+            case act.Refuse(status=status, retry_after_seconds=seconds):
+                self._leg.refuse(status, retry_after_seconds=seconds)
+                self._register.refused(status)
+            case act.PlayPrompt(prompts=prompts, epoch=epoch):
+                self._play(prompts, epoch)
+            case act.StopPrompt():
+                self._leg.stop_playing()
+            case act.Attend(playing=playing):
+                self._attend(playing=playing)
+            case act.Ignore():
+                self._ignore()
+            case act.Recognise():
+                self._recognise(action)
+            case act.RecordDecision(decision=decision, applied=applied):
+                self._register.decided(decision, applied=applied)
+                self._tools.observer.decided(self.line.number, decision.action, applied)
+            case act.RecordChoice():
+                self._register.chosen(action)
+            case act.Transfer(attempt=attempt):
+                self._register.transfer_started(attempt)
+                self._leg.transfer(
+                    attempt.target.uri,
+                    method=ports.TransferMethod(attempt.target.method.value),
+                    token=attempt.number,
+                    headers=self._headers(attempt.group),
+                )
+            case act.AbandonTransfer(attempt=number):
+                self._leg.abandon_transfer(number)
+                self._transfer_over(number, "timeout")
+            case act.NoteCallback():
+                self._register.callback_asked(self._leg.caller)
+            case act.HangUp():
+                self._leg.hang_up()
+            case act.StartTimer(seconds=seconds, epoch=epoch):
+                self._cancel_timer()
+                self._timer = self._tools.loop.call_later(
+                    seconds, self.handle, ev.TimerExpired(epoch=epoch)
+                )
+            case act.CancelTimer():
+                self._cancel_timer()
+            case act.End():
+                self._end(action)
+
+    def _media_ready(self, slot: int) -> None:
+        if self._slot is None and not self._ended:
+            self._slot = slot
+            self._tools.ears.open(slot)
+            self._register.answered()
+            seconds = self.line.rules.timers.call_seconds
+            self._limit = self._tools.loop.call_later(seconds, self.handle, ev.CallLimitReached())
+        self.handle(ev.MediaReady())
+
+    def _play(self, prompts: tuple[SpokenPrompt, ...], epoch: int) -> None:
+        try:
+            wavs = [wav for prompt in prompts for wav in self._tools.prompts.wavs(prompt)]
+        except WegwijsError as error:
+            # A prompt that is not there is silence, not the end of the call.
+            self._tools.observer.failed("prompt")
+            _log.error("prompt_missing", call_id=self.call_id, code=error.code)
+            self._tools.loop.call_soon(self.handle, ev.PromptFinished(epoch=epoch))
+            return
+        self._leg.play(wavs, token=epoch)
+
+    def _prompt_heard(self, at_seconds: float) -> None:
+        if self._last_energy_seconds is not None:
+            seconds = max(0.0, at_seconds - self._last_energy_seconds)
+            self._last_energy_seconds = None
+            self._stage("dead_air", seconds)
+
+    def _stage(self, stage: str, seconds: float) -> None:
+        self._tools.observer.stage_measured(self.line.number, stage, seconds)
+        self._register.stage(stage, seconds)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- hearing ------------------------------------------------------------------------------
+
+    def _attend(self, *, playing: bool) -> None:
+        if self._slot is None:
+            return
+        slot = self._slot
+        pauses, timers = self.line.pauses, self.line.rules.timers
+        confirming = self._machine.state is CallState.CONFIRMING
+        if self._session is None:
+            if confirming:
+                self._session = self._tools.recognition.open(classify_result=False)
+            else:
+                settling = Settling(
+                    self.line.rules,
+                    pauses,
+                    lambda pause_ms: self._tools.ears.set_pause(slot, pause_ms),
+                )
+                self._session = self._tools.recognition.open(
+                    lambda partial, classification: settling.partial(
+                        classification, partial.confidence
+                    )
+                )
+        self._tools.ears.attend(
+            slot,
+            playing=playing,
+            pause_ms=pauses.answer_ms if confirming else pauses.usual_ms,
+            max_seconds=timers.confirm_seconds if confirming else timers.utterance_seconds,
+            sink=self._session.feed,
+        )
+
+    def _ignore(self) -> None:
+        if self._slot is not None:
+            self._tools.ears.ignore(self._slot)
+        # A turn that is being recognised is no longer ours to cancel: _recognise took it.
+        if self._session is not None:
+            self._session.cancel()
+            self._session = None
+
+    def _turn_ended(self, event: ports.UtteranceEnded) -> None:
+        self._last_energy_seconds = event.last_energy_seconds
+        self._register.turn_ended()
+        self._stage("endpoint", event.at_seconds - event.last_energy_seconds)
+
+    def _recognise(self, action: act.Recognise) -> None:
+        session, self._session = self._session, None
+        slot = self._slot
+        if session is None or slot is None:
+            self.handle(ev.RecognitionFailed(epoch=action.epoch))
+            return
+        pcm = self._tools.ears.take_utterance(slot)
+        keeps = self.line.keeps_recordings
+        number = self._register.utterance_recorded(pcm if keeps else None, len(pcm) / 8000.0)
+        loop = self._tools.loop
+
+        def heard(result: Heard) -> None:
+            self._cancel_deadline()
+            self._understood(action, number, result)
+
+        def late() -> None:
+            self._deadline = None
+            self._understood(action, number, session.late())
+
+        self._cancel_deadline()
+        self._deadline = loop.call_later(self._tools.recognition_deadline_seconds, late)
+        session.finish(lambda result: _in_loop(loop, heard, result))
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _understood(self, action: act.Recognise, number: int, heard: Heard) -> None:
+        if self._ended:
+            self._register.utterance_heard(number, heard)
+            return
+        self._register.utterance_heard(number, heard)
+        self._stage("recognition", heard.recognition_seconds)
+        if heard.failure:
+            self._tools.observer.failed(heard.failure)
+        text = heard.transcript.text if heard.transcript is not None else ""
+        confidence = heard.transcript.confidence if heard.transcript is not None else 0.0
+        if action.purpose is act.Purpose.ANSWER:
+            if heard.transcript is None:
+                self.handle(ev.RecognitionFailed(epoch=action.epoch))
+            else:
+                self.handle(ev.AnswerHeard(epoch=action.epoch, answer=read_answer(text)))
+            return
+        if heard.transcript is None or (text and heard.classification is None):
+            self.handle(ev.RecognitionFailed(epoch=action.epoch))
+            return
+        ranking: tuple[ev.Ranked, ...] = ()
+        if heard.classification is not None:
+            self._stage("classification", heard.classification_seconds)
+            ranking = to_ranking(heard.classification)
+        self.handle(ev.ThemaRanked(epoch=action.epoch, ranking=ranking, confidence=confidence))
+
+    # --- handing over and ending ----------------------------------------------------------------
+
+    def _headers(self, group: str) -> dict[str, str]:
+        headers = {"X-Wegwijs-Call-Id": self.call_id, "X-Wegwijs-Groep": group}
+        if self._machine.thema is not None:
+            headers["X-Wegwijs-Thema"] = self._machine.thema
+        return headers
+
+    def _transfer_news(self, news: ports.TransferProgress) -> None:
+        self._register.transfer_status(news.token, news.status)
+        if not news.final:
+            if news.status == 202 or 180 <= news.status < 200:
+                self.handle(ev.TransferAccepted(attempt=news.token))
+        elif news.status < 300:
+            self._transfer_over(news.token, "succeeded")
+            self.handle(ev.TransferSucceeded(attempt=news.token))
+        else:
+            self._transfer_over(news.token, "failed")
+            self.handle(ev.TransferFailed(attempt=news.token))
+
+    def _transfer_over(self, number: int, result: str) -> None:
+        ended = self._register.transfer_ended(number, result)
+        if ended is not None:
+            self._tools.observer.transfer_ended(ended.group, ended.method, result, ended.seconds)
+
+    def _end(self, end: act.End) -> None:
+        self._ended = True
+        if self._limit is not None:
+            self._limit.cancel()
+        self._cancel_timer()
+        if self._session is not None:
+            self._session.cancel()
+            self._session = None
+        unsettled = "unconfirmed" if end.outcome is Outcome.TRANSFER_UNCONFIRMED else "abandoned"
+        for number in self._register.transfers_open():
+            self._transfer_over(number, unsettled)
+        self._register.ended(end)
+        seconds = self._tools.loop.time() - self._began
+        self._tools.observer.call_ended(self.line.number, end.outcome, end.reason, seconds)
+        self._tools.observer.state_changed(self.line.number, CallState.ENDED, None)
+        _log.info("call_ended", call_id=self.call_id, outcome=end.outcome.value, reason=end.reason)
+        self._tools.loop.call_later(_FORGET_SECONDS, self._forget)
+        self._perhaps_gone()
+
+    def _forget(self) -> None:
+        self._leg_gone = True
+        self._perhaps_gone()
+
+    def _close_slot(self) -> None:
+        if self._slot is not None:
+            self._tools.ears.close(self._slot)
+            self._slot = None
+
+    def _perhaps_gone(self) -> None:
+        if self._ended and self._leg_gone and not self._gone:
+            self._gone = True
+            self._close_slot()
+            self._on_gone(self)
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Heard], None], heard: Heard) -> None:
+    """Call on the loop's thread; a loop that is closed has no calls left to tell."""
+    try:
+        loop.call_soon_threadsafe(call, heard)
+    except RuntimeError:
+        return

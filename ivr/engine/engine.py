@@ -1,0 +1,220 @@
+"""All calls of this process: admission, dispatch of audio events, draining.
+
+Everything here runs on the asyncio loop's thread; :meth:`Engine.audio_event` alone may be
+called from the audio thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from ivr.call.events import Admission
+from ivr.call.rules import CallRules
+from ivr.engine import ports
+from ivr.engine.call import Call, Tools
+from ivr.engine.lines import Line, line_for
+from ivr.engine.register import Caller, CallRegister, RecordingFolder, RecordSink
+
+_log = structlog.get_logger("wegwijs.engine")
+
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCall:
+    """A call as an engineer may see it: nothing that the caller said or typed."""
+
+    call_id: str
+    line: str
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """Something that calls depend on."""
+
+    name: str
+    is_alive: Callable[[], bool]
+
+
+class Engine:
+    """Runs the calls that telephony offers.
+
+    Args:
+        tools: Shared by all calls.
+        lines: By called number; ``*`` takes every other number.
+        max_calls: Callers at once; more are refused with 503.
+        sink: Takes contact records.
+        folder: For recordings.
+        caller: Keeps callers' numbers.
+        is_blocked: Whether a caller's number is refused by a rule.
+        components: Watched once a second; while one is dead, calls are refused and those that
+            last go to the general group.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        lines: Mapping[str, Line],
+        *,
+        max_calls: int,
+        sink: RecordSink,
+        folder: RecordingFolder,
+        caller: Caller,
+        is_blocked: Callable[[str], bool] = lambda _: False,
+        components: tuple[Component, ...] = (),
+    ) -> None:
+        self._tools = tools
+        self._lines = lines
+        self._max_calls = max_calls
+        self._sink = sink
+        self._folder = folder
+        self._caller = caller
+        self._is_blocked = is_blocked
+        self._components = components
+        self._calls: dict[str, Call] = {}
+        self._started: dict[str, float] = {}
+        self._draining = False
+        self._ready = False
+        self._dead: frozenset[str] = frozenset()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._unknown = Line(number="unknown", rules=CallRules(groups={}, targets={}))
+
+    # --- admission ------------------------------------------------------------------------------
+
+    def offered(self, leg: ports.Leg) -> None:
+        """Take a new call: open its record, then admit or refuse it."""
+        line = line_for(self._lines, leg.line)
+        call_id = secrets.token_hex(8)
+        register = CallRegister(
+            call_id,
+            self._sink,
+            self._folder,
+            self._caller,
+            self._tools.now,
+            keeps_number=line is not None and line.keeps_caller_number,
+        )
+        admission = self._admission(leg, line)
+        line = line or self._unknown
+        register.opened(
+            line.number if line is self._unknown or line.number != "*" else leg.line,
+            line.rules.mode.value,
+            number=leg.caller,
+            sip_call_id=leg.sip_call_id,
+        )
+        call = Call(self._tools, leg, line, register, self._gone)
+        self._calls[call_id] = call
+        self._started[call_id] = self._tools.loop.time()
+        self._idle.clear()
+        _log.info("call_offered", call_id=call_id, admission=admission.value)
+        call.offer(admission, is_open=line.is_open(self._tools.now()))
+
+    def _admission(self, leg: ports.Leg, line: Line | None) -> Admission:
+        if self._draining:
+            return Admission.DRAINING
+        if line is None:
+            return Admission.UNKNOWN_LINE
+        if leg.caller and self._is_blocked(leg.caller):
+            return Admission.BLOCKED
+        if not self._ready or self._dead:
+            return Admission.NOT_READY
+        if self.live_calls() >= self._max_calls:
+            return Admission.FULL
+        if not leg.codecs_in_common:
+            return Admission.NO_CODEC
+        return Admission.ADMITTED
+
+    def _gone(self, call: Call) -> None:
+        self._calls.pop(call.call_id, None)
+        self._started.pop(call.call_id, None)
+        if not self._calls:
+            self._idle.set()
+
+    # --- audio ----------------------------------------------------------------------------------
+
+    def audio_event(self, event: ports.AudioEvent) -> None:
+        """Take an event of the audio core, on its thread."""
+        try:
+            self._tools.loop.call_soon_threadsafe(self._audio_event, event)
+        except RuntimeError:
+            # The loop is closed: the process is ending, and no call is left.
+            return
+
+    def _audio_event(self, event: ports.AudioEvent) -> None:
+        call = next((call for call in self._calls.values() if call.slot == event.slot), None)
+        if call is not None:
+            call.audio_event(event)
+
+    # --- state of the whole ---------------------------------------------------------------------
+
+    def live_calls(self) -> int:
+        """Calls whose outcome is open."""
+        return sum(call.is_live for call in self._calls.values())
+
+    def live(self) -> tuple[LiveCall, ...]:
+        """The calls of this moment, oldest first."""
+        now = self._tools.loop.time()
+        return tuple(
+            LiveCall(
+                call_id=call.call_id,
+                line=call.line.number,
+                state=call.state.value,
+                seconds=round(now - self._started[call.call_id], 3),
+            )
+            for call in self._calls.values()
+            if call.is_live
+        )
+
+    def not_ready(self) -> tuple[str, ...]:
+        """Why calls are refused now, in fixed words; empty when they are not."""
+        reasons = sorted(self._dead)
+        if not self._ready:
+            reasons.append("starting")
+        if self._draining:
+            reasons.append("draining")
+        if self.live_calls() >= self._max_calls:
+            reasons.append("full")
+        return tuple(reasons)
+
+    def start(self) -> None:
+        """Take calls from now on."""
+        self._ready = True
+
+    async def watch(self) -> None:
+        """Look after the components until cancelled."""
+        while True:
+            self.check_components()
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def check_components(self) -> None:
+        """Refuse calls while a component is dead, and rescue those that last, once."""
+        dead = frozenset(c.name for c in self._components if not c.is_alive())
+        fresh = dead - self._dead
+        self._dead = dead
+        if fresh:
+            _log.error("component_dead", components=sorted(fresh))
+            for name in fresh:
+                self._tools.observer.failed(name)
+            for call in list(self._calls.values()):
+                call.component_failed()
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Refuse new calls and wait for those that last.
+
+        Returns:
+            How many calls last still when the time is over.
+        """
+        self._draining = True
+        _log.info("draining", live=self.live_calls())
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_seconds)
+        except TimeoutError:
+            return len(self._calls)
+        return 0

@@ -1,0 +1,279 @@
+"""Writes one call's contact record, fact by fact, so that nothing waits for the call's end."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ivr.audio import recording
+from ivr.call.actions import End, RecordChoice
+from ivr.call.policy import Decision, DecisionAction
+from ivr.call.routing import Attempt
+from ivr.contacts import records
+from ivr.engine.ports import Pcm
+from ivr.engine.recognition import Heard
+
+
+class RecordSink(Protocol):
+    """Takes records and disk work without ever making a call wait: the contact writer."""
+
+    def submit(self, record: records.ContactRecord) -> None:
+        """Hand over a record. Never blocks, never raises."""
+
+    def submit_job(self, job: Callable[[], object]) -> bool:
+        """Hand over work for the disk; False when too much waits."""
+
+
+class Caller(Protocol):
+    """How a caller's number may be kept."""
+
+    def hash(self, number: str) -> str:
+        """Keyed hash; empty for a withheld number."""
+
+    def encrypt(self, number: str) -> bytes | None:
+        """Encrypted; None for a withheld number."""
+
+
+class RecordingFolder(Protocol):
+    """Where recordings go: the home folder."""
+
+    def recording_path(self, call_id: str, number: int, at: datetime.datetime) -> Path:
+        """Path of utterance ``number`` of a call."""
+
+    def recording_reference(self, path: Path) -> str:
+        """What the record says instead of the path."""
+
+
+@dataclass(slots=True)
+class _Open:
+    attempt: Attempt
+    started_at: datetime.datetime
+    status: int | None = None
+
+
+class CallRegister:
+    """The contact record of one call. Not thread-safe; the call's thread only.
+
+    Args:
+        call_id: Our own random id.
+        sink: The contact writer.
+        folder: For recordings.
+        caller: Keeps numbers.
+        now: Aware wall-clock time.
+        keeps_number: Whether the line stores the caller's number encrypted.
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        sink: RecordSink,
+        folder: RecordingFolder,
+        caller: Caller,
+        now: Callable[[], datetime.datetime],
+        *,
+        keeps_number: bool,
+    ) -> None:
+        self.call_id = call_id
+        self._sink = sink
+        self._folder = folder
+        self._caller = caller
+        self._now = now
+        self._keeps_number = keeps_number
+        self._turn = 0
+        self._utterance = 0
+        self._recordings: dict[int, tuple[str | None, float, datetime.datetime]] = {}
+        self._decisions = 0
+        self._language = ""
+        self._model = ""
+        self._open: dict[int, _Open] = {}
+        self._status: int | None = None
+        self._callback_number: bytes | None = None
+
+    def opened(self, line: str, mode: str, *, number: str, sip_call_id: str) -> None:
+        """The call rings."""
+        self._sink.submit(
+            records.CallOpened(
+                call_id=self.call_id,
+                started_at=self._now(),
+                line=line,
+                mode=mode,
+                sip_call_id=sip_call_id,
+                caller_hash=self._caller.hash(number),
+                caller_encrypted=self._caller.encrypt(number) if self._keeps_number else None,
+            )
+        )
+
+    def refused(self, status: int) -> None:
+        """The call is refused with this SIP status."""
+        self._status = status
+
+    def answered(self) -> None:
+        """Audio flows."""
+        self._sink.submit(records.CallAnswered(call_id=self.call_id, answered_at=self._now()))
+
+    def turn_ended(self) -> None:
+        """A turn of the caller is over; stages that follow belong to it."""
+        self._turn += 1
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """A stage of the current turn took so long."""
+        self._sink.submit(
+            records.StageMeasured(
+                call_id=self.call_id, turn=max(1, self._turn), stage=stage, seconds=seconds
+            )
+        )
+
+    def utterance_recorded(self, pcm: Pcm | None, audio_seconds: float) -> int:
+        """Write the turn's audio, when the line keeps it; returns the utterance's number."""
+        self._utterance += 1
+        number, at = self._utterance, self._now()
+        reference: str | None = None
+        if pcm is not None and len(pcm):
+            path = self._folder.recording_path(self.call_id, number, at)
+            audio = pcm
+            if self._sink.submit_job(lambda: _write(path, audio)):
+                reference = self._folder.recording_reference(path)
+        self._recordings[number] = (reference, audio_seconds, at)
+        return number
+
+    def utterance_heard(self, number: int, heard: Heard) -> None:
+        """What came of an utterance."""
+        reference, audio_seconds, at = self._recordings.pop(number)
+        transcript = heard.transcript
+        if heard.classification is not None:
+            self._language = heard.classification.language
+            self._model = heard.classification.model
+        if transcript is None:
+            self._sink.submit(
+                records.UtteranceHeard(
+                    call_id=self.call_id,
+                    number=number,
+                    at=at,
+                    audio_seconds=audio_seconds,
+                    recording=reference,
+                    failure=heard.failure,
+                )
+            )
+            return
+        self._sink.submit(
+            records.UtteranceHeard(
+                call_id=self.call_id,
+                number=number,
+                at=at,
+                audio_seconds=audio_seconds,
+                recording=reference,
+                transcript=transcript.text,
+                confidence=transcript.confidence,
+                words=tuple(
+                    records.WordHeard(
+                        text=word.text,
+                        confidence=word.confidence,
+                        start_seconds=word.start_seconds,
+                        end_seconds=word.end_seconds,
+                    )
+                    for word in transcript.words
+                ),
+                alternatives=tuple(a.text for a in transcript.alternatives),
+                recogniser=transcript.engine,
+                recogniser_version=transcript.model,
+                failure=heard.failure,
+            )
+        )
+
+    def decided(self, decision: Decision, *, applied: bool) -> None:
+        """The policy decided, on paper or for real."""
+        self._decisions += 1
+        proposes = decision.action in (DecisionAction.ROUTE, DecisionAction.CONFIRM)
+        thema = decision.thema or (decision.ranking[0].thema if decision.ranking else None)
+        probability = next((r.probability for r in decision.ranking if r.thema == thema), None)
+        self._sink.submit(
+            records.DecisionTaken(
+                call_id=self.call_id,
+                number=self._decisions,
+                at=self._now(),
+                action=decision.action.value,
+                decided_by="policy" if applied else "shadow",
+                utterance_number=self._utterance or None,
+                thema=thema,
+                group=None,
+                probability=probability,
+                ranking=tuple((r.thema, r.probability) for r in decision.ranking),
+                costs=dict(decision.costs),
+                policy_version="cost-1",
+                model_version=self._model,
+                language=self._language if proposes or decision.ranking else "",
+            )
+        )
+
+    def chosen(self, choice: RecordChoice) -> None:
+        """The caller, or a rule, decided."""
+        self._decisions += 1
+        self._sink.submit(
+            records.DecisionTaken(
+                call_id=self.call_id,
+                number=self._decisions,
+                at=self._now(),
+                action=choice.action.value,
+                decided_by=choice.decided_by,
+                thema=choice.thema,
+                group=choice.group,
+            )
+        )
+
+    def transfer_started(self, attempt: Attempt) -> None:
+        """An attempt begins."""
+        self._open[attempt.number] = _Open(attempt, self._now())
+
+    def transfer_status(self, number: int, status: int) -> None:
+        """A SIP status was heard about an attempt."""
+        if number in self._open:
+            self._open[number].status = status
+
+    def transfers_open(self) -> tuple[int, ...]:
+        """Attempts without a result."""
+        return tuple(self._open)
+
+    def transfer_ended(self, number: int, result: str) -> records.TransferTried | None:
+        """An attempt is over; None when it already was."""
+        ended = self._open.pop(number, None)
+        if ended is None:
+            return None
+        record = records.TransferTried(
+            call_id=self.call_id,
+            number=number,
+            started_at=ended.started_at,
+            group=ended.attempt.group,
+            target=ended.attempt.target.uri,
+            method=ended.attempt.target.method.value,
+            result=result,
+            sip_status=ended.status,
+            seconds=max(0.0, (self._now() - ended.started_at).total_seconds()),
+        )
+        self._sink.submit(record)
+        return record
+
+    def callback_asked(self, number: str) -> None:
+        """The caller asked to be called back; that needs the number."""
+        self._callback_number = self._caller.encrypt(number)
+
+    def ended(self, end: End) -> None:
+        """The call is over."""
+        self._sink.submit(
+            records.CallEnded(
+                call_id=self.call_id,
+                ended_at=self._now(),
+                outcome=records.Outcome(end.outcome.value),
+                thema=end.thema,
+                group=end.group,
+                sip_status=self._status,
+                caller_encrypted=self._callback_number,
+            )
+        )
+
+
+def _write(path: Path, pcm: Pcm) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    recording.write(path, pcm)
