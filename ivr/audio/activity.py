@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ivr.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from ivr.audio.levels import FULL_SCALE, NoiseFloor, power_dbfs, weighted_dbfs
+from ivr.audio.products import one_thread_product
 from ivr.audio.settings import AudioSettings
 
 WINDOW_SAMPLES: Final = 256
@@ -67,6 +68,10 @@ class VoiceActivity:
         self._level = np.zeros(slots, dtype=np.float32)
         self._steady = np.zeros(slots, dtype=np.int64)
         self._window = np.hanning(WINDOW_SAMPLES + 1)[:WINDOW_SAMPLES].astype(np.float32)
+        bins = np.arange(_LOWEST_BIN, _HIGHEST_BIN)[:, None]
+        lags = np.arange(_SHORTEST_LAG, _LONGEST_LAG)
+        # The inverse transform, only at the lags and bins that matter.
+        self._correlation = np.cos(2 * np.pi * bins * lags / WINDOW_SAMPLES).astype(np.float32)
         self._samples = np.zeros((slots, WINDOW_SAMPLES), dtype=np.float32)
 
     def reset(self, slot: int) -> None:
@@ -102,7 +107,8 @@ class VoiceActivity:
         # Only the new samples: the end of speech is known to the frame.
         level = weighted_dbfs(samples[:, _PAST_SAMPLES - 1 :])
         spectrum = np.fft.rfft(samples[:, _PAST_SAMPLES:] * self._frame_window, axis=1)
-        bands = power_dbfs((spectrum.real**2 + spectrum.imag**2) @ self._bands)
+        power = _power(spectrum)
+        bands = power_dbfs(one_thread_product(power, self._bands))
         floor = self._floor.update(slots, bands)
         above = (bands - floor).max(axis=1)
         margin = np.where(
@@ -131,18 +137,14 @@ class VoiceActivity:
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Periodicity 0..1 and whether the frame belongs to a steady tone, each ``(n,)``."""
         samples *= self._window
-        spectrum = np.fft.rfft(samples, axis=1)
-        magnitude: NDArray[np.float32] = np.abs(spectrum)
-        magnitude[:, :_LOWEST_BIN] = 0.0
-        magnitude[:, _HIGHEST_BIN:] = 0.0
-
+        spectrum = np.fft.rfft(samples, axis=1)[:, _LOWEST_BIN:_HIGHEST_BIN]
+        power = _power(spectrum)
         # The magnitude, not the power: compression flattens the formants, so that noise with
         # a coloured spectrum does not look periodic (generalised autocorrelation).
-        correlation = np.fft.irfft(magnitude, axis=1)
-        highest = correlation[:, _SHORTEST_LAG:_LONGEST_LAG].max(axis=1)
-        periodicity = highest / (correlation[:, 0] + np.float32(1e-6))
+        magnitude = np.sqrt(power)
+        highest = one_thread_product(magnitude, self._correlation).max(axis=1)
+        periodicity = highest / (magnitude.sum(axis=1) + np.float32(1e-6))
 
-        power = magnitude * magnitude
         total = power.sum(axis=1)
         lines = total * total / (np.einsum("ij,ij->i", power, power) + np.float32(1e-6))
         peak = power.argmax(axis=1)
@@ -153,7 +155,14 @@ class VoiceActivity:
         self._level[slots] = level
         self._steady[slots] = steady
         tone = (steady >= _STEADY_RUN) | ((steady >= 1) & (lines < np.float32(_TONAL_LINES)))
-        return periodicity.astype(np.float32, copy=False), tone
+        return periodicity, tone
+
+
+def _power(spectrum: NDArray[np.complexfloating]) -> NDArray[np.float32]:
+    """Squared magnitude; numpy keeps single precision through ``rfft`` (from 2.0)."""
+    power = spectrum.real**2
+    power += spectrum.imag**2
+    return power.astype(np.float32, copy=False)
 
 
 def _band_matrix(window: NDArray[np.float32]) -> NDArray[np.float32]:

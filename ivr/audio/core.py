@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ivr.audio.activity import VoiceActivity
 from ivr.audio.dtmf import DtmfDetector
 from ivr.audio.endpointing import TurnEnd, TurnLogic, TurnStart
-from ivr.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, FrameMatrix, FrameStep
+from ivr.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, FrameMatrix
 from ivr.audio.settings import AudioSettings
 from ivr.engine.ports import (
     AudioEvent,
@@ -45,6 +45,9 @@ TICK_BUCKETS_SECONDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 
 _FRAME_MS: Final = 20
 _HISTORY_FRAMES: Final = 64
 """Holds pre-roll, lead-in and the window in which voiced time is counted."""
+_BLOCK_SLOTS: Final = 100
+"""Calls computed together. Larger arrays leave the caches and are given back to the system
+and faulted in again at every tick: 500 at once took eight times as long as five times 100."""
 _RESYNC_SECONDS: Final = 0.5
 _ALIVE_SECONDS: Final = 1.0
 
@@ -287,10 +290,13 @@ class AudioCore:
             if self._open[slot]:
                 self._lose(slot, count)
         for step in batch.steps:
-            self._process(step)
+            for first in range(0, len(step.slots), _BLOCK_SLOTS):
+                block = slice(first, first + _BLOCK_SLOTS)
+                self._process(step.slots[block], step.positions[block], step.pcm[block])
 
-    def _process(self, step: FrameStep) -> None:
-        slots, positions, pcm = step.slots, step.positions, step.pcm
+    def _process(
+        self, slots: NDArray[np.intp], positions: NDArray[np.int64], pcm: NDArray[np.int16]
+    ) -> None:
         self._heard[slots] = positions + 1
         is_open = self._open[slots]
         if not is_open.all():

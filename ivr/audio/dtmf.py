@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ivr.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from ivr.audio.levels import FULL_SCALE
+from ivr.audio.products import one_thread_product
 
 KEYS: Final = ("123A", "456B", "789C", "*0#D")
 ROW_HZ: Final = (697.0, 770.0, 852.0, 941.0)
@@ -71,7 +72,7 @@ class DtmfDetector:
             ``(slot, digit)`` for every key that became certain with this frame, and, shape
             ``(n,)``, whether the frame holds a key's tones: it is no speech.
         """
-        parts = frames @ self._filters
+        parts = one_thread_product(frames, self._filters)
         parts *= parts
         power = parts[:, :8] + parts[:, 8:]
         energy = np.einsum("ij,ij->i", frames, frames)
