@@ -246,9 +246,7 @@ def _group(file: Path, where: str, table: Any) -> Group:
     return Group(slug=table["slug"], spoken=table["spoken"])
 
 
-def _keys(
-    file: Path, where: str, table: Any, known: set[str], required: tuple[str, ...]
-) -> None:
+def _keys(file: Path, where: str, table: Any, known: set[str], required: tuple[str, ...]) -> None:
     if not isinstance(table, dict):
         raise CatalogueError(file, where, table, "is not a table", remedy="write [[…]] tables")
     for key, value in table.items():

@@ -36,9 +36,7 @@ class CatalogueError(IntentError):
 
     code: ClassVar[str] = "catalogue"
 
-    def __init__(
-        self, file: Path, where: str, value: object, problem: str, *, remedy: str
-    ) -> None:
+    def __init__(self, file: Path, where: str, value: object, problem: str, *, remedy: str) -> None:
         super().__init__(f"{file}: {where}: {_short(value)} {problem}; {remedy}")
         self.file = file
         self.where = where

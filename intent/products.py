@@ -24,7 +24,7 @@ _QUERY_WORDS: Final = 40
 """Of a longer query the last words are searched, where the point usually is."""
 
 _STOP_WORDS: Final = frozenset(
-    "de het een en van voor in op te ten ter om aan bij met door uw je jouw mijn of als tot uit "
+    "de het een en van voor in op te ten ter om aan bij met door uw je jouw mijn of als tot uit "  # noqa: SIM905
     "naar over die dat deze dit is zijn niet er ik ge u we wij".split()
 )
 
@@ -74,14 +74,10 @@ class ProductIndex:
         frequency = Counter(gram for grams in grams_of for gram in grams)
         self._names = len(owners)
         ceiling = max(50.0, _MAX_GRAM_SHARE * self._names)
-        self._gram_ids = {
-            gram: i for i, (gram, n) in enumerate(frequency.items()) if n <= ceiling
-        }
+        self._gram_ids = {gram: i for i, (gram, n) in enumerate(frequency.items()) if n <= ceiling}
         # Ids may have gaps where common grams were left out; counting again closes them.
         self._gram_ids = {gram: i for i, gram in enumerate(self._gram_ids)}
-        self._idf = np.array(
-            [np.log1p(self._names / frequency[gram]) for gram in self._gram_ids]
-        )
+        self._idf = np.array([np.log1p(self._names / frequency[gram]) for gram in self._gram_ids])
         self._owner = np.array(owners, dtype=np.int32)
         postings: list[list[int]] = [[] for _ in self._gram_ids]
         values: list[list[float]] = [[] for _ in self._gram_ids]

@@ -21,11 +21,13 @@ _GLUED_APOSTROPHE: Final = re.compile(r"(?<=\w)['’`](?=(?:s|tje|kes?|ke)\b)")
 _WORD: Final = re.compile(r"[^\W_]+")
 _DIGITS: Final = re.compile(r"\d+")
 
-_UNITS: Final = (
+_UNITS: Final = (  # noqa: SIM905
     "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien "
     "vijftien zestien zeventien achttien negentien"
 ).split()
-_TENS: Final = "nul tien twintig dertig veertig vijftig zestig zeventig tachtig negentig".split()
+_TENS: Final = (  # noqa: SIM905
+    "nul tien twintig dertig veertig vijftig zestig zeventig tachtig negentig"  # 0, 10 … 90
+).split()
 
 _LETTER_NAMES: Final = {
     "aa": "a", "bee": "b", "cee": "c", "dee": "d", "ee": "e", "ef": "f", "gee": "g",

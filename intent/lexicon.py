@@ -1,0 +1,57 @@
+"""Words and phrases that speak for a label, beside the written utterances.
+
+For a thema they are the names of its products and its ``keywords``; ``lexicon/<label>.txt`` adds
+phrases, one a line, for any label: subjects of other services, small talk, ways to ask for a
+person. ``languages/<code>.txt`` holds words and sentences of other languages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from intent.catalogue import Catalogue
+from intent.errors import TrainingDataError
+from intent.text import normalise
+
+
+def read_lexicon(directory: Path, catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """Return normalised phrases per label, without repetition.
+
+    Args:
+        directory: ``training_data``; ``lexicon/`` may be absent.
+        catalogue: Gives the labels, product names and keywords.
+
+    Raises:
+        TrainingDataError: A file is not named after a label, or cannot be read.
+    """
+    phrases: dict[str, dict[str, None]] = {label: {} for label in catalogue.labels}
+    for thema in catalogue.themas:
+        for keyword in thema.keywords:
+            phrases[thema.slug][normalise(keyword)] = None
+    for product in catalogue.products:
+        for name in product.names:
+            phrases[product.thema][normalise(name)] = None
+    for file in sorted((directory / "lexicon").glob("*.txt")):
+        if file.stem not in phrases:
+            raise TrainingDataError(
+                file, 0, "is not named after a thema of catalogue.toml",
+                remedy=f"use one of {', '.join(phrases)}",
+            )  # fmt: skip
+        for line in _lines(file):
+            phrases[file.stem][normalise(line)] = None
+    return {label: tuple(p for p in found if p) for label, found in phrases.items()}
+
+
+def read_languages(directory: Path) -> dict[str, tuple[str, ...]]:
+    """Return the lines of ``languages/<code>.txt`` per ISO 639 code; empty without the folder."""
+    return {
+        file.stem: tuple(_lines(file)) for file in sorted((directory / "languages").glob("*.txt"))
+    }
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise TrainingDataError(file, 0, "cannot be read", remedy="save it as UTF-8") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("# ")]

@@ -1,0 +1,152 @@
+"""The trained numbers and the arithmetic of one classification; no files, no training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE
+from intent.features import FeatureSpace
+from intent.language import LanguageModel, script_language
+
+Floats = NDArray[np.float64]
+
+FOREIGN_SCRIPT_LOGIT = 12.0
+"""Added to ``andere-taal`` when most letters are of another script: no example is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one text says, before calibration."""
+
+    logits: Floats
+    """Shape ``(labels,)``, of the linear model."""
+    unknown: float
+    """Share of words that training never saw, 0..1."""
+    foreign: float
+    """How much better another language explains the words than Dutch; positive is foreign."""
+    words: int
+    """Number of words; 0 means nothing was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Calibration: evidence and the recogniser's confidence in, probabilities out.
+
+    Fitted on out-of-fold evidence of whole paraphrase families, clean and misheard, so that the
+    probabilities hold for subjects and words that training has not seen.
+    """
+
+    log_scale: float = 0.0
+    scale_unknown: float = 0.0
+    scale_doubt: float = 0.0
+    """Doubt is 1 - confidence."""
+    scale_length: float = 0.0
+    scope_bias: float = 0.0
+    scope_unknown: float = 0.0
+    scope_doubt: float = 0.0
+    language_bias: float = 0.0
+    language_foreign: float = 0.0
+    floor: float = 0.0
+    """Log odds of the share of probability that is spread evenly."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Head:
+        """Build from the parameters in the order of the fields."""
+        return cls(*(float(v) for v in values))
+
+    def probabilities(
+        self,
+        logits: Floats,
+        unknown: Floats,
+        foreign: Floats,
+        length: Floats,
+        confidence: Floats,
+        *,
+        scope: int,
+        language: int,
+    ) -> Floats:
+        """Calibrate many texts at once.
+
+        Args:
+            logits: Shape ``(texts, labels)``.
+            unknown: Shape ``(texts,)``, share of unknown words.
+            foreign: Shape ``(texts,)``, score of :meth:`LanguageModel.foreign_score`.
+            length: Shape ``(texts,)``, number of words.
+            confidence: Shape ``(texts,)``, of the recogniser, 0..1.
+            scope: Column of ``buiten-bereik``.
+            language: Column of ``andere-taal``.
+
+        Returns:
+            Shape ``(texts, labels)``, rows sum to 1.
+        """
+        doubt = 1.0 - np.clip(confidence, 0.0, 1.0)
+        scale = np.exp(
+            np.clip(
+                self.log_scale
+                - self.scale_unknown * unknown
+                - self.scale_doubt * doubt
+                + self.scale_length * np.log(np.maximum(length, 1.0) / 8.0),
+                -4.0,
+                4.0,
+            )
+        )
+        scores = logits * scale[:, None]
+        scores[:, scope] += (
+            self.scope_bias + self.scope_unknown * unknown + self.scope_doubt * doubt
+        )
+        scores[:, language] += self.language_bias + self.language_foreign * np.maximum(foreign, 0.0)
+        scores -= scores.max(axis=1, keepdims=True)
+        exponentials = np.exp(scores)
+        sharp = exponentials / exponentials.sum(axis=1, keepdims=True)
+        even = 1.0 / (1.0 + np.exp(6.0 - self.floor))
+        return np.asarray((1.0 - even) * sharp + even / logits.shape[1])
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model: features, linear weights, language model and calibration."""
+
+    labels: tuple[str, ...]
+    features: FeatureSpace
+    weights: NDArray[np.float32]
+    """Shape ``(features, labels)``."""
+    bias: NDArray[np.float32]
+    """Shape ``(labels,)``."""
+    languages: LanguageModel
+    head: Head
+    examples: tuple[tuple[str, str], ...] = ()
+    """Normalised training utterances with their thema, for explanations."""
+
+    def evidence(self, words: Sequence[str]) -> Evidence:
+        """Return the uncalibrated evidence of normalised words."""
+        indices, values = self.features.vector(words)
+        logits = (values @ self.weights[indices] + self.bias).astype(np.float64)
+        if script_language(words) is not None:
+            logits[self.labels.index(OTHER_LANGUAGE)] += FOREIGN_SCRIPT_LOGIT
+        known = self.features.vocabulary
+        unknown = sum(word not in known for word in words) / max(1, len(words))
+        return Evidence(logits, unknown, self.languages.foreign_score(words), len(words))
+
+    def probabilities(self, words: Sequence[str], confidence: float) -> Floats:
+        """Return calibrated probabilities of one text, shape ``(labels,)``.
+
+        Nothing said means nothing known: every label is equally likely.
+        """
+        if not words:
+            return np.full(len(self.labels), 1.0 / len(self.labels))
+        found = self.evidence(words)
+        return np.asarray(
+            self.head.probabilities(
+                found.logits[None, :],
+                np.array([found.unknown]),
+                np.array([found.foreign]),
+                np.array([float(found.words)]),
+                np.array([confidence]),
+                scope=self.labels.index(OUT_OF_SCOPE),
+                language=self.labels.index(OTHER_LANGUAGE),
+            )[0]
+        )

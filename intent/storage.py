@@ -1,0 +1,187 @@
+"""A model as files: arrays and JSON, nothing that executes code.
+
+A model folder holds ``model.npz`` (arrays without pickled objects), ``model.json`` (the card of
+this version) and ``SHA256SUMS`` over both and over any plots. Nothing is read before its sum is
+checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intent.errors import ModelError
+from intent.features import FeatureSpace
+from intent.language import LanguageModel
+from intent.model import Head, Model
+
+FORMAT: Final = 1
+ARRAYS: Final = "model.npz"
+CARD: Final = "model.json"
+SUMS: Final = "SHA256SUMS"
+
+_RETRAIN: Final = "train again with 'wegwijs train' or roll back with 'wegwijs models rollback'"
+
+
+def save_model(directory: Path, model: Model, card: Mapping[str, Any]) -> str:
+    """Write a model folder.
+
+    Args:
+        directory: Must exist; files of the same names are replaced.
+        model: What was trained.
+        card: JSON-serialisable facts about it; ``version`` and ``format`` are added.
+
+    Returns:
+        The version, derived from the content: the same data and seed give the same version.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        "vocabulary": _pack(model.features.vocabulary),
+        "idf": model.features.idf.astype(np.float16),
+        "weights": model.weights.astype(np.float16),
+        "bias": model.bias.astype(np.float32),
+        "labels": _pack(model.labels),
+        "languages": _pack(model.languages.languages),
+        "language_vocabulary": _pack(model.languages.vocabulary),
+        "language_weights": model.languages.weights.astype(np.float16),
+        "head": np.array(
+            [getattr(model.head, name) for name in Head.__dataclass_fields__], dtype=np.float64
+        ),
+        "example_texts": _pack(text for text, _ in model.examples),
+        "example_labels": _pack(label for _, label in model.examples),
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    content = buffer.getvalue()
+    version = "nl-" + hashlib.sha256(content).hexdigest()[:12]
+    (directory / ARRAYS).write_bytes(content)
+    text = json.dumps(
+        {"version": version, "format": FORMAT, **card}, ensure_ascii=False, indent=1, sort_keys=True
+    )
+    (directory / CARD).write_text(text + "\n", encoding="utf-8")
+    write_sums(directory)
+    return version
+
+
+def write_sums(directory: Path) -> None:
+    """Write ``SHA256SUMS`` over every other file of a model folder."""
+    lines = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+        for file in sorted(directory.iterdir())
+        if file.is_file() and file.name != SUMS and file.suffix != ".md"
+    ]
+    (directory / SUMS).write_text("".join(lines), encoding="ascii")
+
+
+def read_checked(directory: Path, name: str) -> bytes:
+    """Return the content of a file whose SHA-256 is as recorded.
+
+    Raises:
+        ModelError: The file or the sums are missing, or they do not agree.
+    """
+    try:
+        sums: dict[str, str] = {}
+        for line in (directory / SUMS).read_text(encoding="ascii").splitlines():
+            digest, file = line.split("  ", 1)
+            sums[file] = digest
+        content = (directory / name).read_bytes()
+    except OSError as error:
+        missing = error.filename or directory
+        raise ModelError(
+            directory, "missing", f"has no readable {Path(missing).name}", remedy=_RETRAIN
+        ) from None
+    except ValueError:
+        raise ModelError(
+            directory, "damaged", f"has an unreadable {SUMS}", remedy=_RETRAIN
+        ) from None
+    if sums.get(name) != hashlib.sha256(content).hexdigest():
+        raise ModelError(
+            directory / name, "damaged", f"does not have the SHA-256 of {SUMS}", remedy=_RETRAIN
+        )
+    return content
+
+
+def read_card(directory: Path) -> dict[str, Any]:
+    """Return the card of a model folder.
+
+    Raises:
+        ModelError: It is missing, damaged or of another format.
+    """
+    content = read_checked(directory, CARD)
+    try:
+        card = json.loads(content)
+        found = card["format"]
+        str(card["version"])
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(
+            directory / CARD, "damaged", "is not the card of a model", remedy=_RETRAIN
+        ) from None
+    if found != FORMAT:
+        raise ModelError(
+            directory / CARD, "version",
+            f"has format {found!r}, this release reads format {FORMAT}", remedy=_RETRAIN,
+        )  # fmt: skip
+    return dict(card)
+
+
+def load_model(directory: Path) -> tuple[Model, dict[str, Any]]:
+    """Read a model folder after checking its sums.
+
+    Returns:
+        The model and its card.
+
+    Raises:
+        ModelError: Missing, damaged or of another format.
+    """
+    card = read_card(directory)
+    content = read_checked(directory, ARRAYS)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            vocabulary = _unpack(arrays["vocabulary"])
+            model = Model(
+                labels=tuple(_unpack(arrays["labels"])),
+                features=FeatureSpace(
+                    {f: i for i, f in enumerate(vocabulary)}, arrays["idf"].astype(np.float32)
+                ),
+                weights=arrays["weights"].astype(np.float32),
+                bias=arrays["bias"],
+                languages=LanguageModel(
+                    tuple(_unpack(arrays["languages"])),
+                    {g: i for i, g in enumerate(_unpack(arrays["language_vocabulary"]))},
+                    arrays["language_weights"].astype(np.float32),
+                ),
+                head=Head.of(arrays["head"].tolist()),
+                examples=tuple(
+                    zip(
+                        _unpack(arrays["example_texts"]),
+                        _unpack(arrays["example_labels"]),
+                        strict=True,
+                    )
+                ),
+            )
+    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile):
+        raise ModelError(
+            directory / ARRAYS, "damaged", "is not a model of this format", remedy=_RETRAIN
+        ) from None
+    if model.weights.shape != (len(vocabulary), len(model.labels)):
+        raise ModelError(
+            directory / ARRAYS, "damaged", "has weights of another shape", remedy=_RETRAIN
+        )
+    return model, card
+
+
+def _pack(texts: Any) -> NDArray[np.uint8]:
+    """Return texts without line breaks as UTF-8 octets."""
+    return np.frombuffer("\n".join(texts).encode(), dtype=np.uint8)
+
+
+def _unpack(octets: NDArray[np.uint8]) -> list[str]:
+    text = octets.tobytes().decode()
+    return text.split("\n") if text else []
