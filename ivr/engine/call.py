@@ -55,19 +55,13 @@ class Ears(Protocol):
     def clock(self, slot_index: int) -> float: ...
 
 
-class Prompts(Protocol):
-    """What a call needs of the prompt book."""
-
-    def wavs(self, spoken: SpokenPrompt) -> ports.Paths: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What all calls share."""
 
     loop: asyncio.AbstractEventLoop
     ears: Ears
-    prompts: Prompts
+    prompts: ports.Prompts
     recognition: RecognitionPool
     recognition_deadline_seconds: float
     observer: Observer
@@ -287,7 +281,8 @@ class Call:
 
     def _play(self, prompts: tuple[SpokenPrompt, ...], epoch: int) -> None:
         try:
-            wavs = [wav for prompt in prompts for wav in self._tools.prompts.wavs(prompt)]
+            book = self.line.prompts or self._tools.prompts
+            wavs = [wav for prompt in prompts for wav in book.wavs(prompt)]
         except WegwijsError as error:
             # A prompt that is not there is silence, not the end of the call.
             self._tools.observer.failed("prompt")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ivr.call.rules import CallRules
+from ivr.engine.ports import Prompts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Line:
     """Store the caller's number encrypted, not only its keyed hash."""
     keeps_recordings: bool = True
     pauses: Pauses = field(default_factory=Pauses)
+    prompts: Prompts | None = None
+    """The line's own prompts (its opening hours are spoken); the shared ones when None."""
 
 
 def line_for(lines: Mapping[str, Line], called: str) -> Line | None:

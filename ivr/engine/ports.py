@@ -15,9 +15,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.call.prompts import SpokenPrompt
+
 Pcm = NDArray[np.int16]
 """Mono samples at 8000 Hz, shape ``(n,)``."""
-Paths = Sequence[Path]
 
 
 @unique
@@ -142,7 +143,7 @@ class Leg(Protocol):
         """Hand the caller over to the SIP URI ``target``; ``headers`` travel along."""
 
     def abandon_transfer(self, token: int) -> None:
-        """Give up on a transfer that was not final: a bridge's leg is cancelled, REFER forgotten."""
+        """Give up on a transfer without final news: cancel a bridge's leg, forget a REFER."""
 
     def hang_up(self) -> None:
         """End the leg; :class:`HungUp` follows."""
@@ -163,6 +164,17 @@ class Telephony(Protocol):
 
     def is_alive(self) -> bool:
         """Whether the telephony thread took work within the last second."""
+
+
+class Prompts(Protocol):
+    """What a call needs of the prompt book."""
+
+    def wavs(self, spoken: SpokenPrompt) -> Sequence[Path]:
+        """Return the WAV files that say it, to be played in a row.
+
+        Raises:
+            WegwijsError: A recording is missing.
+        """
 
 
 @dataclass(frozen=True, slots=True)
