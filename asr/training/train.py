@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from asr.training.augmentation import MelAugmenter, load_surroundings, noise_bank
 from asr.training.examples import Example, load_examples
@@ -27,6 +28,9 @@ _PEAK_RATE = 3e-3
 _WARM_UP = 0.08
 """Share of the steps in which the learning rate rises; it then falls to zero as a cosine."""
 _QUEUE_TIMEOUT_SECONDS = 600.0
+_AVERAGE_DECAY = 0.998
+"""Of the running average of weights that is exported: it reads better than the last step's, so
+that a model can be taken from an unfinished training."""
 
 
 class Batch:
@@ -161,12 +165,16 @@ def train(settings: Settings, *, resume: bool = True, start_from: Path | None = 
         network.load_state_dict(torch.load(start_from, weights_only=True)["network"])
     network.to(device)
     augment = MelAugmenter(noise_bank(load_surroundings(settings.data_dir / "noise"), rng), rng)
+    decay = get_ema_multi_avg_fn(_AVERAGE_DECAY)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=_PEAK_RATE, weight_decay=1e-2)
     first_epoch = 0
     checkpoint = settings.work_dir / CHECKPOINT_FILE
+    target = settings.work_dir / NETWORK_FILE
     if resume and checkpoint.is_file():
         state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         first_epoch = state["epoch"] + 1
         rng = np.random.default_rng([settings.seed, 4, first_epoch])
@@ -175,57 +183,65 @@ def train(settings: Settings, *, resume: bool = True, start_from: Path | None = 
     print(f"{len(examples)} examples, {hours:.1f} h, {weights:.2f} M weights, {device}", flush=True)
     began = time.monotonic()
     for epoch in range(first_epoch, settings.epochs):
-        loss = _one_epoch(network, optimiser, examples, augment, rng, epoch, settings, device)
-        state = {"network": network.state_dict(), "epoch": epoch, "width": settings.width}
-        torch.save({**state, "optimiser": optimiser.state_dict()}, checkpoint)
+        groups = batches(examples, rng)
+        losses: list[float] = []
+        for step, batch in enumerate(_prepared(examples, groups, augment)):
+            rate = _learning_rate((epoch + step / len(groups)) / settings.epochs)
+            losses.append(_one_step(network, optimiser, batch, rate, device))
+            average.update_parameters(network)
+            if step % 100 == 99:
+                rest = (time.monotonic() - began) * (len(groups) - step) / (step + 1) / 60
+                mean = np.mean(losses[-100:])
+                print(
+                    f"  step {step + 1}/{len(groups)}: loss {mean:.3f}, {rest:.1f} min", flush=True
+                )
+        state = {
+            "network": network.state_dict(),
+            "average": average.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "epoch": epoch,
+        }
+        torch.save(state, checkpoint)
+        averaged = cast(AcousticNetwork, average.module)
+        torch.save({"network": averaged.state_dict(), "width": settings.width}, target)
         spent = time.monotonic() - began
         left = spent / (epoch - first_epoch + 1) * (settings.epochs - epoch - 1)
-        errors = {name: phone_error(network, found, device) for name, found in checks.items()}
+        errors = {name: phone_error(averaged, found, device) for name, found in checks.items()}
         shown = ", ".join(f"{name} {100 * error:.1f} %" for name, error in errors.items())
         print(
-            f"epoch {epoch + 1}/{settings.epochs}: loss {loss:.3f}, phone errors {shown}; "
-            f"{spent / 60:.1f} min spent, {left / 60:.0f} min left",
+            f"epoch {epoch + 1}/{settings.epochs}: loss {np.mean(losses):.3f}, "
+            f"phone errors {shown}; {spent / 60:.1f} min spent, {left / 60:.0f} min left",
             flush=True,
         )
-    target = settings.work_dir / NETWORK_FILE
-    torch.save({"network": network.cpu().state_dict(), "width": settings.width}, target)
     return target
 
 
-def _one_epoch(
+def _one_step(
     network: AcousticNetwork,
     optimiser: torch.optim.Optimizer,
-    examples: list[Example],
-    augment: MelAugmenter,
-    rng: np.random.Generator,
-    epoch: int,
-    settings: Settings,
+    batch: Batch,
+    rate: float,
     device: str,
 ) -> float:
-    groups = batches(examples, rng)
-    losses: list[float] = []
-    for step, batch in enumerate(_prepared(examples, groups, augment)):
-        rate = _learning_rate((epoch + step / len(groups)) / settings.epochs)
-        for parameters in optimiser.param_groups:
-            parameters["lr"] = rate
-        with torch.autocast(device, dtype=torch.bfloat16):
-            log_probabilities = network(batch.frames.to(device))
-        each = nn.functional.ctc_loss(
-            log_probabilities.transpose(0, 1),
-            batch.labels,
-            batch.output_counts,
-            batch.label_counts,
-            reduction="none",
-            zero_infinity=True,
-        )
-        # For each output, not for each label: noise has no label and would outweigh all speech.
-        loss = (each / batch.output_counts.to(each.device)).mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        losses.append(loss.item())
-    return float(np.mean(losses))
+    for parameters in optimiser.param_groups:
+        parameters["lr"] = rate
+    with torch.autocast(device, dtype=torch.bfloat16):
+        log_probabilities = network(batch.frames.to(device))
+    each = nn.functional.ctc_loss(
+        log_probabilities.transpose(0, 1),
+        batch.labels,
+        batch.output_counts,
+        batch.label_counts,
+        reduction="none",
+        zero_infinity=True,
+    )
+    # For each output, not for each label: noise has no label and would outweigh all speech.
+    loss = (each / batch.output_counts.to(each.device)).mean()
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    optimiser.step()
+    return float(loss.item())
 
 
 def load_network(path: Path) -> AcousticNetwork:

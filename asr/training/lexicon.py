@@ -1,0 +1,98 @@
+"""The words of the recogniser and how each may be said."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+from asr.training.corpus import SPOKEN_FILE
+from asr.training.domain_texts import FOLDER
+from asr.training.espeak import pronounce
+from asr.training.phones import GARBAGE, PHONE_IDS
+
+Pronunciation = tuple[str, ...]
+UNKNOWN_WORD = "[unk]"
+CORRECTIONS = FOLDER / "lexicon.tsv"
+_MOST_PRONUNCIATIONS = 4
+
+
+class LexiconError(ValueError):
+    """A row of the hand-corrected lexicon is wrong."""
+
+
+def read_corrections(path: Path = CORRECTIONS) -> dict[str, list[Pronunciation]]:
+    """Read the hand-corrected pronunciations.
+
+    Raises:
+        LexiconError: A row has no two columns, or a phone that does not exist.
+    """
+    found: dict[str, list[Pronunciation]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        word, _, phones = line.partition("\t")
+        pronunciation = tuple(phones.split())
+        strange = [phone for phone in pronunciation if phone not in PHONE_IDS]
+        if not pronunciation or strange:
+            raise LexiconError(
+                f"{path}:{number}: {word!r} wants phones of asr.training.phones after a tab"
+                + (f"; there is no phone {strange[0]!r}" if strange else "")
+            )
+        found.setdefault(word, []).append(pronunciation)
+    return found
+
+
+def choose_vocabulary(
+    domain: Counter[str], everyday: Counter[str], subtitles: dict[str, int], size: int
+) -> list[str]:
+    """Choose the most useful words.
+
+    Domain words come first; then words by frequency, with a share for every corpus. Words of
+    subtitles alone must be common, since the rare ones are names.
+
+    Args:
+        domain: Counts in texts of our domain.
+        everyday: Counts in everyday sentences.
+        subtitles: Counts of subtitles.
+        size: Words wanted.
+    """
+    score: dict[str, float] = {}
+    spoken = sum(subtitles.values()) or 1
+    for word in {*domain, *everyday, *subtitles}:
+        if not re.fullmatch(r"[a-zàçèéêëïöüä']+", word):
+            continue
+        rate = subtitles.get(word, 0) / spoken * 1e6
+        known = everyday.get(word, 0)
+        score[word] = 1e6 * min(domain.get(word, 0), 1) + 4.0 * known + rate * (1 if known else 0.5)
+    return sorted(sorted(score, key=lambda word: (-score[word], word))[:size])
+
+
+def make_lexicon(words: list[str], work_dir: Path) -> dict[str, list[Pronunciation]]:
+    """Return the ways of saying each word: by espeak-ng alone and in sentences, and by hand.
+
+    Args:
+        words: The vocabulary.
+        work_dir: Folder that may hold how callers said words in sentences.
+
+    Raises:
+        LexiconError: The hand-corrected file is wrong.
+    """
+    corrections = read_corrections()
+    path = work_dir / SPOKEN_FILE
+    heard = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    words = sorted({*words, *corrections} - {UNKNOWN_WORD})
+    lexicon: dict[str, list[Pronunciation]] = {}
+    for word, alone in zip(words, pronounce(words), strict=True):
+        ways: list[Pronunciation] = [alone, *corrections.get(word, [])]
+        variants = heard.get(word, [])
+        total = sum(count for _, count in variants)
+        for phones, count in variants:
+            if count >= 3 and count >= 0.1 * total:
+                ways.append(tuple(phones.split()))
+        unique = [way for way in dict.fromkeys(ways) if way]
+        if unique:
+            lexicon[word] = unique[:_MOST_PRONUNCIATIONS]
+    lexicon[UNKNOWN_WORD] = [(GARBAGE,)]
+    return lexicon
