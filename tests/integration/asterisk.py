@@ -229,6 +229,20 @@ class Asterisk:
                     f"seen: {seen_events}; log:\n{self.log_end()}"
                 )
 
+    def wait_for_channels(self, count: int, *, within_seconds: float = 30.0) -> None:
+        """Return when exactly ``count`` channels exist: two for a call that was answered.
+
+        Raises:
+            AsteriskFailedError: It did not come to that in time, or Asterisk ended.
+        """
+        deadline = time.monotonic() + within_seconds
+        while (now := self.active_channels()) != count:
+            if time.monotonic() > deadline or self._has_ended(within_seconds=0.1):
+                raise AsteriskFailedError(
+                    f"{now} channels instead of {count} after {within_seconds:.0f} s; log:\n"
+                    f"{self.log_end()}"
+                )
+
     def active_channels(self) -> int:
         """Return how many channels exist now."""
         match = re.search(r"^(\d+) active channel", self.rx("core show channels count"), re.M)

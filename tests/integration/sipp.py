@@ -86,11 +86,14 @@ class Sipp:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, without a word to its peer."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
+        if process is not None:
+            process.send_signal(signal.SIGKILL)
+            process.wait(timeout=10)
 
     def wait(self, *, within_seconds: float) -> int:
         """Return SIPp's exit code: 0 when its scenario went as written.

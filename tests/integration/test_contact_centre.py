@@ -7,7 +7,7 @@ import pytest
 from tests.integration.asterisk import GROUPS
 from tests.integration.conftest import StartAsterisk
 from tests.integration.ports import free_port
-from tests.integration.sipp import Sipp
+from tests.integration.sipp import SCENARIOS, Sipp
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.sipp, pytest.mark.usefixtures("sipp")]
 
@@ -71,6 +71,42 @@ def test_dead_infoline_costs_the_caller_nothing_but_time(
             caller.wait(within_seconds=60)
 
     assert "PJSIP/voorlichter-algemeen" == connected.member
+
+
+def test_infoline_that_dies_in_the_call_leaves_the_caller_in_the_general_queue(
+    asterisk: StartAsterisk, tmp_path: Path
+) -> None:
+    """
+    kill -9 of the infoline: Asterisk notices the silence and a voorlichter answers.
+    """
+    with Sipp.voorlichter(tmp_path) as voorlichter:
+        infoline = Sipp.voorlichter(tmp_path, name="infoline")
+        centre = asterisk(infoline_port=infoline.port, voorlichters={"algemeen": voorlichter.port})
+        with infoline, Sipp.caller(tmp_path, centre.uri("1700"), talk_seconds=60):
+            centre.wait_for_channels(2)
+            infoline.kill()
+            connected = centre.wait_for("CONNECT", queue="algemeen", within_seconds=60)
+
+    assert "PJSIP/voorlichter-algemeen" == connected.member
+
+
+def test_infoline_that_says_goodbye_ends_the_call(asterisk: StartAsterisk, tmp_path: Path) -> None:
+    """
+    The safety net is for callers who were let down, not for those who are done.
+    """
+    port = free_port()
+    centre = asterisk(infoline_port=port)
+    infoline = Sipp(
+        tmp_path, "-sf", str(SCENARIOS / "infoline_goodbye.xml"), "-m", "1", "-d", "300",
+        name="infoline", port=port,
+    )  # fmt: skip
+
+    with infoline, Sipp.caller(tmp_path, centre.uri("1700"), talk_seconds=30):
+        code = infoline.wait(within_seconds=30)
+        centre.wait_for_channels(0)
+
+    assert 0 == code, infoline.errors()
+    assert [] == centre.queue_log()
 
 
 def test_group_where_nobody_answers_lets_the_caller_go(
