@@ -172,9 +172,7 @@ class ComponentMetrics(Collector):
         """Yield today's numbers."""
         audio, writer = self._audio(), self._writer()
         yield _gauge("wegwijs_ready", "1 while calls are taken.", float(self._ready()))
-        depth = GaugeMetricFamily(
-            "wegwijs_queue_depth", "What waits, by queue.", labels=["queue"]
-        )
+        depth = GaugeMetricFamily("wegwijs_queue_depth", "What waits, by queue.", labels=["queue"])
         depth.add_metric(["recognition"], self._recognition_waiting())
         depth.add_metric(["records"], writer.queue_depth)
         depth.add_metric(["disk"], writer.jobs_depth)

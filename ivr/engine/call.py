@@ -10,11 +10,9 @@ import datetime
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
-from ivr.audio.core import Sink
 from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.confirmation import read_answer
@@ -35,32 +33,12 @@ _FORGET_SECONDS = 10.0
 """A leg that was told to hang up and does not say so is forgotten after this."""
 
 
-class Ears(Protocol):
-    """What a call needs of the audio core."""
-
-    def open(self, slot_index: int) -> None: ...
-    def close(self, slot_index: int) -> None: ...
-    def attend(
-        self,
-        slot_index: int,
-        *,
-        playing: bool,
-        pause_ms: int,
-        max_seconds: float,
-        sink: Sink | None = None,
-    ) -> None: ...
-    def ignore(self, slot_index: int) -> None: ...
-    def set_pause(self, slot_index: int, pause_ms: int) -> None: ...
-    def take_utterance(self, slot_index: int) -> ports.Pcm: ...
-    def clock(self, slot_index: int) -> float: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What all calls share."""
 
     loop: asyncio.AbstractEventLoop
-    ears: Ears
+    ears: ports.Ears
     prompts: ports.Prompts
     recognition: RecognitionPool
     recognition_deadline_seconds: float

@@ -217,3 +217,36 @@ class FramesDropped:
 
 
 AudioEvent = SpeechStarted | UtteranceEnded | InbandDigit | FramesDropped
+
+
+class Ears(Protocol):
+    """What a call needs of the audio core; :class:`ivr.audio.core.AudioCore` says it in full."""
+
+    def open(self, slot_index: int) -> None:
+        """Audio of a slot starts."""
+
+    def close(self, slot_index: int) -> None:
+        """Audio of a slot ended: forget everything of it."""
+
+    def attend(
+        self,
+        slot_index: int,
+        *,
+        playing: bool,
+        pause_ms: int,
+        max_seconds: float,
+        sink: Callable[[Pcm], None] | None = None,
+    ) -> None:
+        """A caller's turn may begin; one under way goes on with these parameters."""
+
+    def ignore(self, slot_index: int) -> None:
+        """No turn may begin or go on."""
+
+    def set_pause(self, slot_index: int, pause_ms: int) -> None:
+        """Change the pause that ends the turn, including the one already running."""
+
+    def take_utterance(self, slot_index: int) -> Pcm:
+        """The turn from pre-roll to endpoint, or what was heard so far."""
+
+    def clock(self, slot_index: int) -> float:
+        """Seconds on the slot's audio clock."""
