@@ -85,12 +85,13 @@ def everyday_sentences(data_dir: Path) -> list[str]:
 
 
 def utterance_rows(folder: Path, split: str = "train") -> list[str]:
-    """Return the spoken-style questions of ``training_data/utterances`` of one split."""
+    """Return the Dutch spoken-style questions of ``training_data/utterances`` of one split."""
     rows: list[str] = []
     for path in sorted(folder.glob("*.tsv")):
         with path.open(encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
-                if row.get("split") == split and row.get("text"):
+                is_dutch = row.get("thema") != "andere-taal"
+                if row.get("split") == split and row.get("text") and is_dutch:
                     rows.append(row["text"])
     return rows
 

@@ -184,13 +184,14 @@ def train(settings: Settings, *, resume: bool = True, start_from: Path | None = 
     began = time.monotonic()
     for epoch in range(first_epoch, settings.epochs):
         groups = batches(examples, rng)
+        epoch_began = time.monotonic()
         losses: list[float] = []
         for step, batch in enumerate(_prepared(examples, groups, augment)):
             rate = _learning_rate((epoch + step / len(groups)) / settings.epochs)
             losses.append(_one_step(network, optimiser, batch, rate, device))
             average.update_parameters(network)
             if step % 100 == 99:
-                rest = (time.monotonic() - began) * (len(groups) - step) / (step + 1) / 60
+                rest = (time.monotonic() - epoch_began) * (len(groups) - step) / (step + 1) / 60
                 mean = np.mean(losses[-100:])
                 print(
                     f"  step {step + 1}/{len(groups)}: loss {mean:.3f}, {rest:.1f} min", flush=True
