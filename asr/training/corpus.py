@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from asr.training import texts
-from asr.training.augmentation import load_surroundings
 from asr.training.espeak import pronounce
 from asr.training.examples import Example, save_examples
 from asr.training.humans import human_examples, recordings
 from asr.training.settings import REPOSITORY, Settings
+from asr.training.telephone import load_surroundings
 from asr.training.voices import Said, callers, foreigners, noises, said_variants
 
 UTTERANCES = REPOSITORY / "training_data" / "utterances"

@@ -7,7 +7,8 @@ the first layer.
 
 from __future__ import annotations
 
-import kaldi_native_fbank as knf
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +20,7 @@ _LIFTER = 22.0
 """Kaldi's default ``--cepstral-lifter``."""
 
 
-def _frame_options(options: knf.FrameExtractionOptions) -> None:
+def _frame_options(options: Any) -> None:
     options.samp_freq = RATE_HZ
     options.dither = 0.0
     options.snip_edges = True
@@ -34,6 +35,8 @@ def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         Shape ``(frames, 40)``, 10 ms apart, 25 ms long; no frames below 200 samples.
     """
+    import kaldi_native_fbank as knf  # only training needs it, not those who read our settings
+
     options = knf.FbankOptions()
     _frame_options(options.frame_opts)
     options.mel_opts.num_bins = FRAME_BANDS
@@ -45,6 +48,8 @@ def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def mfcc(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     """Compute MFCCs with the options of the model's ``conf/mfcc.conf``; shape as log_mel."""
+    import kaldi_native_fbank as knf
+
     options = knf.MfccOptions()
     _frame_options(options.frame_opts)
     options.mel_opts.num_bins = FRAME_BANDS
@@ -55,9 +60,7 @@ def mfcc(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     return _run(knf.OnlineMfcc(options), audio)
 
 
-def _run(
-    extractor: knf.OnlineFbank | knf.OnlineMfcc, audio: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _run(extractor: Any, audio: NDArray[np.float32]) -> NDArray[np.float32]:
     extractor.accept_waveform(RATE_HZ, (audio * 32768).tolist())
     extractor.input_finished()
     count = extractor.num_frames_ready

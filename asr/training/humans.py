@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from asr.training.augmentation import RATE_HZ, Surroundings, telephone
 from asr.training.examples import Example
 from asr.training.features import log_mel
 from asr.training.phones import PHONE_IDS
+from asr.training.telephone import RATE_HZ, Surroundings, telephone
 from asr.training.texts import normalise
 
 

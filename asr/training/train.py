@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from asr.training.augmentation import MelAugmenter, load_surroundings, noise_bank
+from asr.training.augmentation import MelAugmenter, noise_bank
 from asr.training.examples import Example, load_examples
 from asr.training.network import AcousticNetwork, output_count
 from asr.training.settings import Settings
+from asr.training.telephone import load_surroundings
 
 CHECKPOINT_FILE = "checkpoint.pt"
 NETWORK_FILE = "network.pt"

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.training.augmentation import (
+from asr.training.espeak import speak
+from asr.training.examples import Example
+from asr.training.features import log_mel
+from asr.training.phones import GARBAGE, PHONE_IDS
+from asr.training.telephone import (
     Surroundings,
     load_surroundings,
     synthetic_noise,
     telephone,
 )
-from asr.training.espeak import speak
-from asr.training.examples import Example
-from asr.training.features import log_mel
-from asr.training.phones import GARBAGE, PHONE_IDS
 from asr.training.texts import normalise
 
 _NAMES = """

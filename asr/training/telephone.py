@@ -1,0 +1,122 @@
+"""From studio to telephone: what a room, a line, a codec and a network do to speech."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import butter, fftconvolve, sosfilt
+
+RATE_HZ = 8000
+Audio = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Background noises and room responses, 8000 Hz."""
+
+    noises: tuple[Audio, ...]
+    rooms: tuple[Audio, ...]
+
+
+def load_surroundings(folder: Path) -> Surroundings:
+    """Read ``noise_*.flac`` and ``rir_*.flac``; without files there is only synthetic noise."""
+    noises = tuple(_read(path) for path in sorted(folder.glob("noise_*.flac")))
+    rooms: list[Audio] = []
+    for path in sorted(folder.glob("rir_*.flac")):
+        response = _read(path)
+        peak = int(np.argmax(np.abs(response)))
+        rooms.append(response[peak : peak + 3000] / np.abs(response[peak]))
+    return Surroundings(noises, tuple(rooms))
+
+
+def _read(path: Path) -> Audio:
+    audio, rate_hz = soundfile.read(path, dtype="float32")
+    if rate_hz != RATE_HZ:
+        raise ValueError(f"{path}: {rate_hz} Hz, but the recipe wants 8000 Hz")
+    return np.asarray(audio if audio.ndim == 1 else audio.mean(axis=1), np.float32)
+
+
+def through_codec(audio: Audio, codec: str) -> Audio:
+    """Encode and decode.
+
+    Args:
+        audio: Shape ``(n,)``, full scale ±1.
+        codec: ``ALAW``, ``ULAW`` or ``GSM610``, as libsndfile calls them.
+    """
+    buffer = io.BytesIO()
+    soundfile.write(buffer, audio, RATE_HZ, format="WAV", subtype=codec)
+    buffer.seek(0)
+    decoded, _ = soundfile.read(buffer, dtype="float32")
+    return np.asarray(decoded[: len(audio)], np.float32)
+
+
+def lose_packets(audio: Audio, share: float, rng: np.random.Generator) -> Audio:
+    """Replace 20 ms packets by silence, or by the fading packet before (simple concealment)."""
+    out = audio.copy()
+    conceal = rng.random() < 0.6
+    for start in range(160, len(out) - 160, 160):
+        if rng.random() < share:
+            before = out[start - 160 : start] * 0.6
+            out[start : start + 160] = before if conceal else 0.0
+    return out
+
+
+def telephone(audio: Audio, surroundings: Surroundings, rng: np.random.Generator) -> Audio:
+    """Send one utterance through a random room, line and codec, with some quiet around it."""
+    if surroundings.rooms and rng.random() < 0.25:
+        room = surroundings.rooms[rng.integers(len(surroundings.rooms))]
+        audio = np.asarray(fftconvolve(audio, room)[: len(audio)], np.float32)
+    if rng.random() < 0.6:
+        edges = [rng.uniform(100, 350), rng.uniform(3000, 3800)]
+        sos = butter(2, edges, btype="band", fs=RATE_HZ, output="sos")
+        audio = np.asarray(sosfilt(sos, audio), np.float32)
+    quiet = [np.zeros(rng.integers(800, 4000), np.float32) for _ in range(2)]
+    audio = np.concatenate([quiet[0], audio, quiet[1]])
+    speech_level = float(np.sqrt(np.mean(audio**2))) + 1e-6
+    audio = audio * np.float32(10 ** (rng.uniform(-30, -12) / 20) / speech_level)
+    if rng.random() < 0.5:
+        hiss = rng.normal(0, 10 ** rng.uniform(-4.5, -3.2), len(audio))
+        audio = audio + hiss.astype(np.float32)
+    audio = np.clip(audio, -1, 1).astype(np.float32)
+    codec = rng.choice(["ALAW", "ULAW", "GSM610", ""], p=[0.55, 0.15, 0.12, 0.18])
+    if codec:
+        audio = through_codec(audio, str(codec))
+    if rng.random() < 0.12:
+        audio = lose_packets(audio, rng.uniform(0.01, 0.08), rng)
+    return audio
+
+
+def synthetic_noise(seconds: float, rng: np.random.Generator) -> Audio:
+    """Make noise, tones, music-like chords or hum: sounds that hold no speech."""
+    count = int(seconds * RATE_HZ)
+    time = np.arange(count) / RATE_HZ
+    kind = rng.integers(5)
+    if kind == 0:
+        sound = rng.normal(0, 1, count)
+    elif kind == 1:
+        spectrum = np.fft.rfft(rng.normal(0, 1, count))
+        spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** rng.uniform(0.3, 1.0)
+        sound = np.fft.irfft(spectrum, count)
+    elif kind == 2:
+        sound = np.zeros(count)
+        tempo, root = rng.uniform(0.2, 0.8), rng.uniform(110, 330)
+        for beat in np.arange(0, seconds, tempo):
+            envelope = np.where(time >= beat, np.exp(-np.maximum(time - beat, 0) * 3), 0)
+            for note in rng.choice(13, 3, replace=False):
+                pitch = root * 2 ** (note / 12)
+                for harmonic in range(1, 5):
+                    sound += envelope * np.sin(2 * np.pi * pitch * harmonic * time) / harmonic
+    elif kind == 3:
+        low, high = rng.choice([697, 770, 852, 941, 425]), rng.choice([1209, 1336, 1477, 450])
+        gate = (time % rng.uniform(0.3, 2.0)) < rng.uniform(0.1, 1.0)
+        sound = (np.sin(2 * np.pi * low * time) + np.sin(2 * np.pi * high * time)) * gate
+    else:
+        hum = sum(np.sin(2 * np.pi * 50 * k * time) / k for k in range(1, 12))
+        sound = np.asarray(hum) + 0.2 * rng.normal(0, 1, count)
+    level = 10 ** (rng.uniform(-45, -12) / 20)
+    return np.asarray(sound / (np.sqrt(np.mean(sound**2)) + 1e-9) * level, np.float32)
