@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -330,8 +330,20 @@ class Phone:
         await self._http.stop()
 
 
-async def run_phone(config: Config, home: Home, path: Path | None) -> None:
+async def run_phone(
+    config: Config,
+    home: Home,
+    path: Path | None,
+    *,
+    on_ready: Callable[[int, dict[str, int]], None] = lambda http_port, sip_ports: None,
+) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends without waiting for calls.
+
+    Args:
+        config: Checked.
+        home: Where state is kept.
+        path: Of the configuration file, for messages.
+        on_ready: Told the HTTP port and the SIP port by transport once calls are taken.
 
     Raises:
         WegwijsError: It cannot start.
@@ -345,6 +357,7 @@ async def run_phone(config: Config, home: Home, path: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     async with phone(config, home, path) as service:
+        on_ready(service.started.http_port, dict(service.started.sip_ports))
         await asked.wait()
         drained = asyncio.create_task(service.drain())
         impatient = asyncio.create_task(again.wait())

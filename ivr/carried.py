@@ -14,7 +14,7 @@ class EmbeddedDataError(WegwijsError):
 
 
 def embedded_dir(name: str) -> Path:
-    """Return the folder ``models`` or ``training_data``; never written at run time.
+    """Return the folder ``models``, ``training_data`` or ``sip_config``; never written at run time.
 
     Raises:
         EmbeddedDataError: It is neither beside the package nor inside it.
@@ -24,3 +24,12 @@ def embedded_dir(name: str) -> Path:
         if folder.is_dir():
             return folder
     raise EmbeddedDataError(f"{name}: not found beside or inside {package}; reinstall Wegwijs")
+
+
+def example_config() -> Path:
+    """Return the example configuration, complete and with every default.
+
+    Raises:
+        EmbeddedDataError: It is neither beside the package nor inside it.
+    """
+    return embedded_dir("sip_config") / "wegwijs.toml"

@@ -1,0 +1,242 @@
+"""``wegwijs check``: every mistake before a call finds it, each with its remedy."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from importlib.util import find_spec
+from pathlib import Path
+
+from asr.engines import load_engine
+from asr.errors import AsrError
+from intent.catalogue import Catalogue
+from ivr.app import (
+    catalogue_of,
+    lines_of,
+    model_registry,
+    opening_hours,
+    prompt_book,
+    sip_settings,
+)
+from ivr.config import Config, load_config
+from ivr.contacts.store import ContactStore
+from ivr.errors import ConfigError, ConfigErrors, WegwijsError
+from ivr.home import Home
+from ivr.maintenance import ClassifierOfTheDay
+
+_LEAST_FREE_OCTETS = 1 << 30
+
+
+@unique
+class Weight(StrEnum):
+    """How bad a finding is."""
+
+    MISTAKE = "mistake"
+    """The service would not start, or a call would go wrong."""
+    ADVICE = "advice"
+    """It works; an engineer should know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found."""
+
+    weight: Weight
+    message: str
+
+
+def check(path: Path, home: Home) -> list[Finding]:
+    """Check a configuration and all that it points to; nothing is started or changed.
+
+    Args:
+        path: The configuration file.
+        home: Where the service would keep its state.
+
+    Returns:
+        All findings; empty when there is nothing to say.
+    """
+    try:
+        config = load_config(path)
+    except ConfigErrors as errors:
+        return [Finding(Weight.MISTAKE, str(error)) for error in errors.errors]
+    found: list[Finding] = []
+    found += _attempt(lambda: _sip(config, path, home))
+    catalogue: list[Catalogue] = []
+    found += _attempt(lambda: _catalogue(config, catalogue))
+    if catalogue:
+        found += _attempt(lambda: _groups(config, catalogue[0], path))
+    found += _hours(config, path)
+    found += _attempt(lambda: _models(config, home, catalogue))
+    if catalogue:
+        found += _attempt(lambda: _prompts(config, catalogue[0], home, path))
+    found += _attempt(lambda: _register(config, home, path))
+    found += _attempt(lambda: _machine(home))
+    return found
+
+
+def _attempt(step: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """Run one step; an error it raises is a finding too."""
+    found: list[Finding] = []
+    try:
+        found.extend(step())
+    except ConfigErrors as errors:
+        found += [Finding(Weight.MISTAKE, str(error)) for error in errors.errors]
+    except WegwijsError as error:
+        found.append(Finding(Weight.MISTAKE, str(error)))
+    return found
+
+
+def _mistake(path: Path, key: str, value: object, problem: str, remedy: str) -> Finding:
+    return Finding(Weight.MISTAKE, str(ConfigError(path, key, value, problem, remedy=remedy)))
+
+
+def _sip(config: Config, path: Path, home: Home) -> Iterator[Finding]:
+    try:
+        sip_settings(config).check()
+    except WegwijsError as error:
+        yield Finding(Weight.MISTAKE, f"{path}: {error}")
+    if find_spec("pjsua2") is None:
+        yield Finding(
+            Weight.ADVICE,
+            "pjsua2 is not installed here: this machine can check, classify and transcribe, but "
+            "not take calls; run 'make setup' in the checkout, or install the wheel that "
+            "sip_config/pjsua2 builds",
+        )
+    if _service_runs(home):
+        return
+    sip = config.sip
+    ports = (
+        ("sip.udp_port", sip.bind_address, sip.udp_port, socket.SOCK_DGRAM),
+        ("sip.tcp_port", sip.bind_address, sip.tcp_port, socket.SOCK_STREAM),
+        ("sip.tls_port", sip.bind_address, sip.tls_port, socket.SOCK_STREAM),
+        (
+            "service.http_port",
+            config.service.http_address,
+            config.service.http_port,
+            socket.SOCK_STREAM,
+        ),
+    )
+    for key, address, port, kind in ports:
+        if port and (problem := _bind(address, port, kind)):
+            yield _mistake(
+                path,
+                key,
+                port,
+                f"cannot be used on {address} ({problem})",
+                "stop what listens there, or choose another address or port",
+            )
+
+
+def _service_runs(home: Home) -> bool:
+    """Whether the ports may be in use by the very service that is checked."""
+    if not (home.path / "phone.lock").exists():
+        return False
+    try:
+        home.lock().release()
+    except WegwijsError:
+        return True
+    return False
+
+
+def _bind(address: str, port: int, kind: socket.SocketKind) -> str:
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        return error.strerror or "unusable"
+    return ""
+
+
+def _hours(config: Config, path: Path) -> list[Finding]:
+    found = []
+    for number, line in config.lines.items():
+        try:
+            opening_hours(line, f'lines."{number}"', path)
+        except WegwijsError as error:
+            found.append(Finding(Weight.MISTAKE, str(error)))
+    return found
+
+
+def _catalogue(config: Config, found: list[Catalogue]) -> Iterator[Finding]:
+    found.append(catalogue_of(config))
+    yield from ()
+
+
+def _groups(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
+    known = {thema.group for thema in catalogue.themas if not thema.non_thema} | {config.general}
+    for group in sorted(known - set(config.groups)):
+        yield _mistake(
+            path,
+            f"groups.{group}",
+            None,
+            "has no target, and callers with its subjects need one",
+            f'add [groups.{group}] with targets = ["sip:..."]',
+        )
+    for group in sorted(set(config.groups) - known):
+        close = difflib.get_close_matches(group, sorted(known), n=1)
+        yield _mistake(
+            path,
+            f"groups.{group}",
+            None,
+            "is not a group of the catalogue",
+            f'did you mean "{close[0]}"?' if close else f"known groups: {', '.join(sorted(known))}",
+        )
+    slugs = [thema.slug for thema in catalogue.themas if not thema.non_thema]
+    for thema in config.costs.misroute_seconds_by_thema:
+        if thema not in slugs:
+            close = difflib.get_close_matches(thema, slugs, n=1)
+            yield _mistake(
+                path,
+                f"costs.misroute_seconds_by_thema.{thema}",
+                None,
+                "is not a thema of the catalogue",
+                f'did you mean "{close[0]}"?' if close else f"known themas: {', '.join(slugs)}",
+            )
+    if not config.lines:
+        yield _mistake(path, "lines", None, "is empty", 'add [lines."*"] for every called number')
+
+
+def _models(config: Config, home: Home, catalogue: list[Catalogue]) -> Iterator[Finding]:
+    try:
+        load_engine(config.recognition.engine, config.recognition.model).close()
+    except AsrError as error:
+        yield Finding(Weight.MISTAKE, f"recognition: {error}")
+    if catalogue:
+        ClassifierOfTheDay(model_registry(home), catalogue[0])
+
+
+def _prompts(config: Config, catalogue: Catalogue, home: Home, path: Path) -> Iterator[Finding]:
+    home.create()
+    for problem in prompt_book(config, catalogue, home, "").check():
+        yield Finding(Weight.MISTAKE, str(problem))
+    lines_of(config, catalogue, home, path)
+
+
+def _register(config: Config, home: Home, path: Path) -> Iterator[Finding]:
+    contacts = config.contacts
+    if not contacts.audio_days <= contacts.text_days <= contacts.features_days:
+        yield _mistake(
+            path,
+            "contacts.text_days",
+            contacts.text_days,
+            "does not lie between audio_days and features_days",
+            "audio expires first, then text, then features",
+        )
+    if contacts.database_url is not None or (home.path / "contacts.sqlite").exists():
+        ContactStore(contacts.database_url or home.database_url, read_only=True).close()
+
+
+def _machine(home: Home) -> Iterator[Finding]:
+    free = shutil.disk_usage(home.path if home.path.exists() else Path.cwd()).free
+    if free < _LEAST_FREE_OCTETS:
+        yield Finding(
+            Weight.ADVICE,
+            f"{home.path}: only {free >> 20} MB free; recordings of a busy day need about 1 GB",
+        )

@@ -1,0 +1,250 @@
+"""The command line, ``wegwijs``: a contract that scripts are written against.
+
+Exit codes: 0 done, 1 the thing asked about is not right, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ivr.errors import ConfigErrors, WegwijsError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if getattr(options, "run", None) is None:
+        parser.print_help()
+        return 2
+    command: Command = options.run
+    try:
+        return command(options)
+    except ConfigErrors as errors:
+        for error in errors.errors:
+            print(f"wegwijs: {error}", file=sys.stderr)
+    except WegwijsError as error:
+        print(f"wegwijs: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("wegwijs: interrupted", file=sys.stderr)
+    except BrokenPipeError:
+        # The reader of our output had enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = argparse.ArgumentParser(
+        prog="wegwijs", description="Voice routing for public infolines."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    demo = _command(commands, "demo", _demo, "one real SIP call against the embedded defaults")
+    _speech(demo)
+    demo.add_argument("--json", action="store_true", help="one JSON object")
+    demo.add_argument("--svg", type=Path, metavar="FILE", help="write the timeline as a picture")
+
+    for name, run, text in (
+        ("serve", _serve, "run the service, supervised: a process that dies is started again"),
+        ("phone", _phone, "run the phone process alone"),
+    ):
+        service = _command(commands, name, run, text)
+        service.add_argument("--config", type=Path, required=True, metavar="FILE")
+        _home(service)
+
+    check = _command(
+        commands, "check", _check, "find every mistake in a configuration, each with its remedy"
+    )
+    check.add_argument(
+        "--config", type=Path, metavar="FILE", help="default: the example that Wegwijs carries"
+    )
+    _home(check)
+
+    call = _command(commands, "call", _call, "place a test call to a running service")
+    call.add_argument("uri", metavar="sip:URI")
+    _speech(call)
+    call.add_argument("--json", action="store_true", help="one JSON object")
+
+    transcribe = _command(commands, "transcribe", _transcribe, "recordings to text")
+    transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    transcribe.add_argument("--engine", default=None, help="default: vosk")
+    transcribe.add_argument("--model", type=Path, metavar="DIR", help="default: the embedded one")
+    transcribe.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    classify = _command(commands, "classify", _classify, "text to thema, one JSON object a line")
+    classify.add_argument("text", nargs="*", metavar="TEXT", help="standard input when absent")
+    classify.add_argument(
+        "--jsonl",
+        action="store_true",
+        help='lines of standard input are JSON objects with "text" and perhaps "confidence"',
+    )
+    _home(classify)
+
+    evaluate = _command(commands, "evaluate", _evaluate, "measure the classifier on labelled text")
+    evaluate.add_argument("--data", type=Path, required=True, metavar="FILE.tsv")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object")
+    _home(evaluate)
+
+    train = _command(commands, "train", _train, "train a new version of the classifier")
+    train.add_argument("--data", type=Path, metavar="DIR", help="default: the embedded data")
+    train.add_argument("--out", type=Path, metavar="DIR", help="default: the home folder's models")
+    train.add_argument("--seed", type=int, metavar="N")
+    _home(train)
+
+    models = _command(commands, "models", None, "versions of the classifier")
+    actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listed = _command(actions, "list", _models_list, "every version, the one in use marked")
+    listed.add_argument("--json", action="store_true", help="one JSON object a line")
+    _home(listed)
+    shown = _command(actions, "show", _models_show, "what a version was trained on, and its scores")
+    shown.add_argument("version", metavar="V")
+    _home(shown)
+    promoted = _command(actions, "promote", _models_promote, "use this version from the next turn")
+    promoted.add_argument("version", metavar="V")
+    _home(promoted)
+    _home(_command(actions, "rollback", _models_rollback, "use the version of before"))
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Command | None,
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=Path(os.environ.get("WEGWIJS_HOME", "var")),
+        metavar="DIR",
+        help="folder for all state (default: WEGWIJS_HOME, else ./var)",
+    )
+
+
+def _speech(parser: argparse.ArgumentParser) -> None:
+    spoken = parser.add_mutually_exclusive_group()
+    spoken.add_argument("--say", metavar="TEXT", help="what the caller says, spoken by espeak-ng")
+    spoken.add_argument("--audio", type=Path, metavar="FILE", help="what the caller says, recorded")
+    parser.add_argument("--digits", metavar="D", help="keys pressed in the keuzemenu")
+
+
+# Every command imports what it needs itself: `wegwijs classify` must not wait for pjsua2.
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from ivr.demo.demo import run_demo
+
+    return run_demo(
+        say=options.say,
+        audio=options.audio,
+        digits=options.digits,
+        json_output=options.json,
+        svg=options.svg,
+        home=None,
+    )
+
+
+def _call(options: argparse.Namespace) -> int:
+    from ivr.demo.call import run_call
+
+    return run_call(
+        options.uri,
+        audio=options.audio,
+        say=options.say,
+        digits=options.digits,
+        json_output=options.json,
+    )
+
+
+def _phone(options: argparse.Namespace) -> int:
+    from ivr.serve import phone_process
+
+    return phone_process(options.config, options.home)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from ivr.serve import serve
+
+    return serve(options.config, options.home)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from ivr.carried import example_config
+    from ivr.check import Weight, check
+    from ivr.home import Home
+
+    path = options.config if options.config is not None else example_config()
+    found = check(path, Home(options.home))
+    for finding in found:
+        print(f"{finding.weight.value}: {finding.message}")
+    mistakes = sum(finding.weight is Weight.MISTAKE for finding in found)
+    if mistakes:
+        print(f"{path}: {mistakes} mistake{'s' if mistakes > 1 else ''}")
+        return 1
+    print(f"{path}: no mistakes")
+    return 0
+
+
+def _transcribe(options: argparse.Namespace) -> int:
+    from ivr.text_commands import transcribe
+
+    return transcribe(options.files, options.engine, options.model, json_output=options.json)
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from ivr.text_commands import classify
+
+    return classify(options.text, options.home, jsonl=options.jsonl)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ivr.text_commands import evaluate
+
+    return evaluate(options.data, options.home, json_output=options.json)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from ivr.text_commands import train
+
+    return train(options.data, options.out, options.home, options.seed)
+
+
+def _models_list(options: argparse.Namespace) -> int:
+    from ivr.text_commands import models_list
+
+    return models_list(options.home, json_output=options.json)
+
+
+def _models_show(options: argparse.Namespace) -> int:
+    from ivr.text_commands import models_show
+
+    return models_show(options.version, options.home)
+
+
+def _models_promote(options: argparse.Namespace) -> int:
+    from ivr.text_commands import models_promote
+
+    return models_promote(options.version, options.home)
+
+
+def _models_rollback(options: argparse.Namespace) -> int:
+    from ivr.text_commands import models_rollback
+
+    return models_rollback(options.home)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""Commands on text and recordings: transcribe, classify, evaluate, train, models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from asr.engines import DEFAULT_ENGINE, load_engine
+from asr.errors import AsrError
+from asr.transcribe import transcribe_file
+from intent.catalogue import Catalogue, load_catalogue
+from intent.classifier import Classification, TrainedClassifier
+from intent.dataset import read_rows
+from intent.errors import IntentError
+from intent.evaluate import evaluate as measure
+from intent.training import DEFAULT_SEED
+from intent.training import train as train_version
+from ivr.app import model_registry
+from ivr.call.policy import Decision, decide
+from ivr.call.rules import Costs
+from ivr.carried import embedded_dir
+from ivr.engine.settling import to_ranking
+from ivr.errors import WegwijsError
+from ivr.home import Home
+
+
+class TextCommandError(WegwijsError):
+    """A file, model or argument of a text command cannot be used."""
+
+    code = "text_command"
+
+
+def transcribe(
+    files: Sequence[Path], engine: str | None, model: Path | None, *, json_output: bool
+) -> int:
+    """Print what was said in each file; a file that cannot be read does not stop the others."""
+    try:
+        loaded = load_engine(engine or DEFAULT_ENGINE, model)
+    except AsrError as error:
+        raise TextCommandError(str(error)) from None
+    failed = False
+    try:
+        for file in files:
+            try:
+                heard = transcribe_file(loaded, file)
+            except AsrError as error:
+                failed = True
+                print(f"wegwijs: {error}", file=sys.stderr)
+                continue
+            if json_output:
+                print(json.dumps(heard.as_json(), ensure_ascii=False), flush=True)
+            else:
+                print(f"{file}: {heard.text}  ({heard.confidence:.2f})", flush=True)
+    finally:
+        loaded.close()
+    return 1 if failed else 0
+
+
+def _loaded(home: Path) -> tuple[TrainedClassifier, Catalogue]:
+    try:
+        catalogue = load_catalogue(embedded_dir("training_data"))
+        return model_registry(Home(home)).load(catalogue), catalogue
+    except IntentError as error:
+        raise TextCommandError(str(error)) from None
+
+
+def _decider(catalogue: Catalogue) -> Callable[[Classification], Decision]:
+    """The decision policy with its default costs, as a call's first question meets it."""
+    routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
+    costs = Costs()
+    return lambda found: decide(to_ranking(found), costs=costs, routable=routable)
+
+
+def classify(texts: Sequence[str], home: Path, *, jsonl: bool) -> int:
+    """Print one JSON object a text: text, thema, probability, ranking, decision, language."""
+    classifier, catalogue = _loaded(home)
+    routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
+    lines = _texts(texts, jsonl=jsonl)
+    for text, confidence in lines:
+        found = classifier.classify(text, confidence=confidence)
+        decision = decide(
+            to_ranking(found), costs=Costs(), routable=routable, confidence=confidence
+        )
+        print(json.dumps(_as_json(text, found, decision), ensure_ascii=False), flush=True)
+    return 0
+
+
+def _texts(texts: Sequence[str], *, jsonl: bool) -> Iterator[tuple[str, float]]:
+    if texts:
+        yield from ((text, 1.0) for text in texts)
+        return
+    # Bytes that are no UTF-8 must not end the run: they become a replacement character.
+    for number, octets in enumerate(sys.stdin.buffer, start=1):
+        line = octets.decode("utf-8", "replace").rstrip("\r\n")
+        if not jsonl:
+            yield line, 1.0
+            continue
+        try:
+            row = json.loads(line)
+            text, confidence = str(row["text"]), float(row.get("confidence", 1.0))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise TextCommandError(
+                f"standard input, line {number}: is not a JSON object with a text; "
+                'write {"text": "..."}, or leave out --jsonl'
+            ) from None
+        yield text, min(1.0, max(0.0, confidence))
+
+
+def _as_json(text: str, found: Classification, decision: Decision) -> dict[str, Any]:
+    best = found.ranking[0]
+    return {
+        "text": text,
+        "thema": best.thema,
+        "probability": round(best.probability, 6),
+        "ranking": [
+            {"thema": r.thema, "probability": round(r.probability, 6)} for r in found.ranking
+        ],
+        "decision": {
+            "action": decision.action.value,
+            "thema": decision.thema,
+            "options": list(decision.options),
+            "costs": dict(decision.costs),
+        },
+        "language": found.language,
+        "product": None if found.product is None else found.product.name,
+        "model": found.model,
+    }
+
+
+def evaluate(data: Path, home: Path, *, json_output: bool) -> int:
+    """Measure the classifier in use, and the decisions on it, on a labelled file."""
+    classifier, catalogue = _loaded(home)
+    try:
+        rows = read_rows(data, catalogue.labels)
+    except IntentError as error:
+        raise TextCommandError(str(error)) from None
+    if not rows:
+        raise TextCommandError(f"{data}: holds no rows; add lines below the header")
+    report = measure(classifier, rows, _decider(catalogue), catalogue=catalogue)
+    if json_output:
+        print(json.dumps(report.as_dict(), ensure_ascii=False))
+    else:
+        from ivr.evaluation_table import print_report
+
+        print_report(report, data)
+    return 0
+
+
+def train(data: Path | None, out: Path | None, home: Path, seed: int | None) -> int:
+    """Train a version and say how to use it."""
+    folder = Home(home)
+    target = out if out is not None else folder.create().models / "intent-nl"
+    shown = [""]
+
+    def tell(what: str, share: float) -> None:
+        if what != shown[0] or sys.stderr.isatty():
+            shown[0] = what
+            end = "\n" if not sys.stderr.isatty() else "\r"
+            print(f"{share:4.0%} {what:<40}", end=end, file=sys.stderr, flush=True)
+
+    try:
+        version = train_version(
+            data or embedded_dir("training_data"),
+            target,
+            seed=DEFAULT_SEED if seed is None else seed,
+            progress=tell,
+        )
+    except (IntentError, OSError) as error:
+        raise TextCommandError(str(error)) from None
+    print(f"100% {'done':<40}", file=sys.stderr)
+    print(f"{version.version} in {version.directory}")
+    if out is None:
+        print(f"use it with: wegwijs models promote {version.version}")
+    return 0
+
+
+def models_list(home: Path, *, json_output: bool) -> int:
+    """Print every version."""
+    try:
+        versions = model_registry(Home(home)).versions()
+    except IntentError as error:
+        raise TextCommandError(str(error)) from None
+    for version in versions:
+        if json_output:
+            fields = {
+                name: getattr(version, name)
+                for name in ("version", "current", "embedded", "top1", "damaged")
+            }
+            print(json.dumps(fields))
+            continue
+        marks = [
+            word
+            for word, holds in (
+                ("in use", version.current),
+                ("embedded", version.embedded),
+                ("damaged", version.damaged),
+            )
+            if holds
+        ]
+        top1 = "    ?" if version.top1 is None else f"{version.top1:5.1%}"
+        print(f"{version.version}  {top1} of held-out questions right  {', '.join(marks)}".rstrip())
+    return 0
+
+
+def models_show(version: str, home: Path) -> int:
+    """Print a version's card."""
+    return _on_registry(
+        home, lambda registry: json.dumps(registry.show(version), indent=2, ensure_ascii=False)
+    )
+
+
+def models_promote(version: str, home: Path) -> int:
+    """Make a version the one in use; a running phone takes it with the next turn."""
+    Home(home).create()
+    return _on_registry(home, lambda registry: f"in use: {registry.promote(version).name}")
+
+
+def models_rollback(home: Path) -> int:
+    """Return to the version of before."""
+    return _on_registry(home, lambda registry: f"in use: {registry.rollback().name}")
+
+
+def _on_registry(home: Path, work: Callable[[Any], str]) -> int:
+    try:
+        print(work(model_registry(Home(home))))
+    except (IntentError, OSError) as error:
+        raise TextCommandError(str(error)) from None
+    return 0
