@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -227,9 +226,7 @@ class Caller:
         desk, self._desk = self._desk, None
         if desk is not None:
             self.owner.bury(desk)
-        until = time.monotonic() + 0.3
-        while time.monotonic() < until:
-            self.runtime.poll(5)
+        self.runtime.wait_for_goodbyes(0.5)
         self.owner.destroy_buried()
 
     def _refuse(self, number: int, invite: str) -> None:

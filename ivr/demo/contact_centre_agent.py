@@ -176,12 +176,9 @@ class ContactCentre:
             )
 
     def _let_go(self) -> None:
-        had_calls = bool(self._calls)
         for call in list(self._calls.values()):
             guarded(partial(call.hangup, pj.CallOpParam()))
-        until = time.monotonic() + (0.3 if had_calls else 0.0)
-        while time.monotonic() < until:
-            self.runtime.poll(5)
+        self.runtime.wait_for_goodbyes(0.5)
         self.owner.destroy_buried()
         for call in self._calls.values():
             destroy(call)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -14,14 +14,14 @@ from ivr.sip import message
 from ivr.sip.audio_port import FrameMatrix
 from ivr.sip.errors import LibraryError
 from ivr.sip.leg import PjsuaLeg, RefusedLeg, Surroundings
-from ivr.sip.owner import POLL_MS, OwnerThread, guarded
+from ivr.sip.owner import OwnerThread, guarded
 from ivr.sip.runtime import Runtime
 from ivr.sip.settings import SipSettings
 
 log = logging.getLogger(__name__)
 
 _ALIVE_SECONDS: Final = 1.0
-_GOODBYE_SECONDS: Final = 0.5
+_GOODBYE_SECONDS: Final = 1.0
 """How long the end waits for the peers' answers to our BYEs."""
 _STOP_SECONDS: Final = 8.0
 # Refusals by the library that are about a caller, not about a malformed message.
@@ -72,6 +72,8 @@ class PjsuaTelephony:
                 "the telephony thread did not start in 20 s; the machine is overloaded or a DNS "
                 "name in the sip settings does not resolve"
             ) from None
+        # The library's threads must not meet an interpreter that is gone.
+        atexit.register(self.stop)
         log.info("telephony started", extra={"ports": self.ports})
 
     def stop(self) -> None:
@@ -79,6 +81,7 @@ class PjsuaTelephony:
         if self._stopped:
             return
         self._stopped = True
+        atexit.unregister(self.stop)
         if not self._owner.stop(_STOP_SECONDS):
             log.error("the telephony thread did not end in time and is left behind")
 
@@ -111,10 +114,7 @@ class PjsuaTelephony:
             pass  # the loop is closed: the goodbye refuses the leg
 
     def _say_goodbye(self) -> None:
-        had_legs = bool(self._legs)
         for leg in list(self._legs):
             guarded(leg.end_now)
-        until = time.monotonic() + (_GOODBYE_SECONDS if had_legs else 0.0)
-        while time.monotonic() < until:
-            self._runtime.poll(POLL_MS)
+        self._runtime.wait_for_goodbyes(_GOODBYE_SECONDS)
         self._owner.destroy_buried()

@@ -87,6 +87,11 @@ def compiled_calls() -> int:
     return int(_C.pjsua_call_get_max_count())
 
 
+def calls_on() -> int:
+    """Calls whose dialog lives, those that wait for the answer to our BYE included."""
+    return int(_C.pjsua_call_get_count())
+
+
 def answer_transaction(received: Any, transaction: Any, status: int) -> bool:
     """Answer a request inside a dialog that pjsua leaves unanswered.
 

@@ -6,6 +6,8 @@ import errno
 import logging
 import os
 import resource
+import sys
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,6 +24,10 @@ log = logging.getLogger(__name__)
 _SYSTEM_ERRORS_FROM: Final = 120_000
 _SPARE_FILES: Final = 256
 """Open files beside sockets: database, recordings, models, HTTP."""
+# PJSUA_DESTROY_NO_RX_MSG (pjsua-lib/pjsua.h).
+_NO_WAIT: Final = 1
+_SWITCH_SECONDS: Final = 0.0005
+_GOODBYE_POLL_MS: Final = 5
 _SRTP: Final = {
     Srtp.OFF: pj.PJMEDIA_SRTP_DISABLED,
     Srtp.OPTIONAL: pj.PJMEDIA_SRTP_OPTIONAL,
@@ -93,6 +99,9 @@ class Runtime:
         self.settings.check()
         _allow_open_files(self.settings.max_legs * PORTS_PER_LEG + _SPARE_FILES)
         native.silence_log()
+        # The media thread enters Python for each leg's frame, and waits this long for every
+        # thread that computes: 60 legs at the default of 5 ms lose their clock beside one.
+        sys.setswitchinterval(min(_SWITCH_SECONDS, sys.getswitchinterval()))
         try:
             self._start_library()
             self._open_transports()
@@ -115,6 +124,12 @@ class Runtime:
         """Handle SIP, waiting up to ``wait_ms`` for some."""
         self._endpoint.libHandleEvents(wait_ms)
 
+    def wait_for_goodbyes(self, seconds: float) -> None:
+        """Let the peers answer what ends their calls, for at most ``seconds``."""
+        until = time.monotonic() + seconds
+        while native.calls_on() and time.monotonic() < until:
+            self.poll(_GOODBYE_POLL_MS)
+
     def close(self) -> None:
         """End the endpoint; safe after a failed :meth:`open`."""
         if self._endpoint is None:
@@ -126,7 +141,9 @@ class Runtime:
         if account is not None:
             guarded(account.shutdown)
             destroy(account)
-        guarded(endpoint.libDestroy)
+        # Without a registration to end, the library's wait of a second is for nothing.
+        registered = self.settings.trunk is not None and self.settings.trunk.registrar
+        guarded(lambda: endpoint.libDestroy(0 if registered else _NO_WAIT))
         destroy(endpoint)
 
     def _start_library(self) -> None:
