@@ -101,7 +101,10 @@ def _open_sqlite(url: URL, read_only: bool) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        connect_args={"timeout": _SECONDS_TO_WAIT_FOR_A_LOCK, "check_same_thread": False},
+        connect_args={
+            "check_same_thread": False,
+            **({} if "timeout" in url.query else {"timeout": _SECONDS_TO_WAIT_FOR_A_LOCK}),
+        },
     )
 
     @event.listens_for(engine, "connect")
@@ -166,6 +169,9 @@ def translated(engine: Engine, doing: str) -> Iterator[None]:
         ) from None
     except (SQLAlchemyError, alembic.util.CommandError) as error:
         raise ContactStoreError(f"{where}: {doing} failed ({type(error).__name__})") from None
+    except (ValueError, TypeError, ArithmeticError) as error:
+        # Drivers raise these bare for values that no column holds, and quote the value.
+        raise RecordRefusedError(f"{where}: {doing} was refused ({type(error).__name__})") from None
 
 
 def _reason(error: DBAPIError) -> str:
@@ -174,14 +180,15 @@ def _reason(error: DBAPIError) -> str:
     code = str(code or type(error.orig).__name__)
     remedy = {
         "SQLITE_FULL": "the disk is full: free some space",
-        "SQLITE_IOERR_WRITE": "the disk is full or failing: free some space",
         "SQLITE_BUSY": "another program holds the register: close it",
         "SQLITE_READONLY": "the file is read-only for this user: change its owner",
         "SQLITE_CANTOPEN": "the file cannot be opened: check its folder and owner",
         "SQLITE_CORRUPT": "the file is damaged: restore it from a backup",
         "SQLITE_NOTADB": "the file is no SQLite database: name another file",
     }.get(code)
-    if remedy is None and code == "OperationalError":
+    if code.startswith("SQLITE_IOERR"):
+        remedy = "the disk is full or failing: free some space"
+    elif code == "OperationalError":
         remedy = "the database server does not answer: check its address, password and state"
     return f"{code}; {remedy}" if remedy else code
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     LargeBinary,
@@ -55,7 +56,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {str: Text, datetime: UtcDateTime}
+    type_annotation_map: ClassVar = {str: Text, float: Double, datetime: UtcDateTime}
 
 
 class Call(Base):
@@ -138,8 +139,9 @@ class Decision(Base):
     thema: Mapped[str | None]
     group: Mapped[str | None] = mapped_column("voorlichter_group")
     probability: Mapped[float | None]
-    ranking: Mapped[list[tuple[str, float]] | None] = mapped_column(JSON(none_as_null=True))
-    costs: Mapped[dict[str, float] | None] = mapped_column(JSON(none_as_null=True))
+    ranking: Mapped[list[list[Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Pairs of thema and probability, likeliest first; ``None`` when expired."""
+    costs: Mapped[dict[str, float | None] | None] = mapped_column(JSON(none_as_null=True))
     policy_version: Mapped[str]
     model_version: Mapped[str]
     language: Mapped[str]

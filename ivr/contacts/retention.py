@@ -21,7 +21,6 @@ from ivr.contacts.models import Call, Decision, TransferAttempt, Utterance
 from ivr.contacts.store import ContactStore
 from ivr.errors import ContactStoreError
 
-_BATCH = 500
 _DAY_FOLDER = re.compile(r"(\d{4})/(\d{2})/(\d{2})")
 
 
@@ -52,6 +51,7 @@ def purge(
     audio_days: float,
     text_days: float,
     features_days: float,
+    batch_size: int = 500,
 ) -> RetentionReport:
     """Wipe what is too old, in batches that hold no lock for long.
 
@@ -65,6 +65,7 @@ def purge(
         audio_days: Recordings older than this are deleted; orphans too.
         text_days: At least ``audio_days``.
         features_days: At least ``text_days``.
+        batch_size: So many rows are locked at once.
 
     Raises:
         ContactStoreError: The days contradict the order, or the register is down. Audio is
@@ -76,11 +77,11 @@ def purge(
             f"({features_days}) must not shrink in this order; audio expires first"
         )
     audio_before = now - timedelta(days=audio_days)
-    report = _purge_audio(store, recordings, audio_before)
+    report = _purge_audio(store, recordings, audio_before, batch_size)
     report = _purge_orphans(recordings, audio_before, report)
     with translated(store.engine, "expiring contact records"):
-        texts = _purge_text(store, now - timedelta(days=text_days))
-        features = _purge_features(store, now - timedelta(days=features_days))
+        texts = _purge_text(store, now - timedelta(days=text_days), batch_size)
+        features = _purge_features(store, now - timedelta(days=features_days), batch_size)
         _forget_journal(store)
     report = replace(report, texts_expired=texts, features_expired=features)
     return _with_ages(store, recordings, now, report)
@@ -95,7 +96,9 @@ def ages(store: ContactStore, recordings: Path, *, now: datetime) -> RetentionRe
     return _with_ages(store, recordings, now, RetentionReport())
 
 
-def _purge_audio(store: ContactStore, recordings: Path, before: datetime) -> RetentionReport:
+def _purge_audio(
+    store: ContactStore, recordings: Path, before: datetime, batch_size: int
+) -> RetentionReport:
     deleted = failures = 0
     after: tuple[str, int] = ("", 0)
     while True:
@@ -109,7 +112,7 @@ def _purge_audio(store: ContactStore, recordings: Path, before: datetime) -> Ret
                 .where(Utterance.recording.is_not(None), Utterance.at < before)
                 .where(tuple_(Utterance.call_id, Utterance.number) > tuple_(*after))
                 .order_by(Utterance.call_id, Utterance.number)
-                .limit(_BATCH)
+                .limit(batch_size)
             ).all()
             for utterance in batch:
                 # The file first: after a kill in between, the reference is still there.
@@ -119,7 +122,7 @@ def _purge_audio(store: ContactStore, recordings: Path, before: datetime) -> Ret
                 else:
                     deleted += gone
                     utterance.recording = None
-        if len(batch) < _BATCH:
+        if len(batch) < batch_size:
             return RetentionReport(recordings_deleted=deleted, failures=failures)
         after = (batch[-1].call_id, batch[-1].number)
 
@@ -189,9 +192,10 @@ def _text_left(table: type[Utterance] = Utterance) -> Any:
     )
 
 
-def _purge_text(store: ContactStore, before: datetime) -> int:
+def _purge_text(store: ContactStore, before: datetime, batch_size: int) -> int:
     expired = _in_batches(
         store,
+        batch_size,
         select(Utterance.call_id, Utterance.number).where(Utterance.at < before, _text_left()),
         lambda keys: (
             update(Utterance)
@@ -201,6 +205,7 @@ def _purge_text(store: ContactStore, before: datetime) -> int:
     )
     _in_batches(
         store,
+        batch_size,
         select(Call.call_id).where(
             Call.started_at < before,
             or_(Call.caller_encrypted.is_not(None), Call.sip_call_id.is_not(None)),
@@ -213,6 +218,7 @@ def _purge_text(store: ContactStore, before: datetime) -> int:
     )
     _in_batches(
         store,
+        batch_size,
         select(TransferAttempt.call_id, TransferAttempt.number).where(
             TransferAttempt.started_at < before, TransferAttempt.target != ""
         ),
@@ -225,9 +231,10 @@ def _purge_text(store: ContactStore, before: datetime) -> int:
     return expired
 
 
-def _purge_features(store: ContactStore, before: datetime) -> int:
+def _purge_features(store: ContactStore, before: datetime, batch_size: int) -> int:
     expired = _in_batches(
         store,
+        batch_size,
         select(Decision.call_id, Decision.number).where(
             Decision.at < before, or_(Decision.ranking.is_not(None), Decision.costs.is_not(None))
         ),
@@ -239,6 +246,7 @@ def _purge_features(store: ContactStore, before: datetime) -> int:
     )
     _in_batches(
         store,
+        batch_size,
         select(Call.call_id).where(Call.started_at < before, Call.caller_hash.is_not(None)),
         lambda keys: (
             update(Call).where(Call.call_id.in_([key[0] for key in keys])).values(caller_hash=None)
@@ -247,12 +255,12 @@ def _purge_features(store: ContactStore, before: datetime) -> int:
     return expired
 
 
-def _in_batches(store: ContactStore, expired: Any, wipe: Any) -> int:
+def _in_batches(store: ContactStore, batch_size: int, expired: Any, wipe: Any) -> int:
     """Run ``wipe`` on the keys that ``expired`` finds until it finds no more."""
     count = 0
     while True:
         with store.writing() as session, session.begin():
-            keys = [tuple(row) for row in session.execute(expired.limit(_BATCH))]
+            keys = [tuple(row) for row in session.execute(expired.limit(batch_size))]
             if not keys:
                 return count
             session.execute(wipe(keys), execution_options={"synchronize_session": False})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,79 +10,58 @@ from pathlib import Path
 from ivr.contacts.records import ContactRecord, from_json, to_json
 
 _RESERVE_OCTETS = 1 << 20
+_CHUNK_OCTETS = 1 << 16
 
 
 class Spool:
-    """An append-only file, 0600, that survives a kill at any moment.
+    """A file of lines, 0600, that survives a kill at any moment.
 
-    A reserve file beside it is given up when the disk is full, so that the records of the calls
-    in progress still find room. One thread at a time.
+    :meth:`prepare` reserves its first MiB on the disk, as zeros behind the last line: when the
+    disk is full, the database cannot take this room, and the records of the calls in progress
+    still fit. JSON in ASCII holds no zero octet. One thread at a time.
 
     Args:
-        path: The file; its folder is made. Absent while nothing waits.
+        path: The file; made when it is needed.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged = 0
-        """Lines of the last reading that were no records: a kill in the middle of a line."""
-        self._reserve = path.with_name(path.name + ".reserve")
+        """Lines of the last reading that were no records: a power cut in the middle of one."""
+        self._end = self._find_end()
 
     @property
     def octets(self) -> int:
         """Size of what waits; 0 when nothing does."""
-        try:
-            return self.path.stat().st_size
-        except OSError:
-            return 0
+        return self._end
 
     def prepare(self) -> None:
-        """Make the folder and the reserve. A full disk is no error here."""
-        try:
+        """Make folder and file, and reserve room. A full disk is no error here."""
+        with contextlib.suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._reserve.exists():
-                return
-            descriptor = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError:
-            return
-        try:
-            os.posix_fallocate(descriptor, 0, _RESERVE_OCTETS)
-        except OSError:
-            self._give_up_reserve()
-        finally:
-            os.close(descriptor)
+            with _opened(self.path) as descriptor:
+                os.posix_fallocate(descriptor, 0, _RESERVE_OCTETS)
 
     def append(self, records: Sequence[ContactRecord]) -> None:
         """Add records at the end; they are on disk when this returns.
 
         Raises:
-            OSError: They could not be written; the file is as it was.
+            OSError: They could not be written; what was there still is.
         """
         lines = b"".join(to_json(record).encode("ascii") + b"\n" for record in records)
-        try:
-            self._append(lines)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._give_up_reserve():
-                raise
-            self._append(lines)
-
-    def _append(self, lines: bytes) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-        descriptor = os.open(self.path, flags, 0o600)
-        try:
-            before = os.fstat(descriptor).st_size
+        with _opened(self.path) as descriptor:
+            room = os.fstat(descriptor).st_size
+            if self._end and os.pread(descriptor, 1, self._end - 1) != b"\n":
+                lines = b"\n" + lines
             try:
-                if before and os.pread(descriptor, 1, before - 1) != b"\n":
-                    _write(descriptor, b"\n")
-                _write(descriptor, lines)
+                _write(descriptor, lines, self._end)
                 os.fsync(descriptor)
-                if not before:
-                    _sync_folder(self.path.parent)
             except OSError:
-                os.ftruncate(descriptor, before)
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, max(room, self._end))
+                    _write(descriptor, bytes(max(0, room - self._end)), self._end)
                 raise
-        finally:
-            os.close(descriptor)
+        self._end += len(lines)
 
     def batches(self, size: int) -> Iterator[list[ContactRecord]]:
         """Read what waits, ``size`` records at a time; lines that are no records are counted.
@@ -91,44 +70,59 @@ class Spool:
             OSError: The file cannot be read.
         """
         self.damaged = 0
-        batch: list[ContactRecord] = []
-        try:
-            lines = self.path.open("rb")
-        except FileNotFoundError:
+        if not self._end:
             return
-        with lines:
+        batch: list[ContactRecord] = []
+        with self.path.open("rb") as lines:
             for line in lines:
+                text = line.split(b"\0", 1)[0].strip()
                 try:
-                    batch.append(from_json(line.decode("ascii")))
+                    if text:
+                        batch.append(from_json(text.decode("ascii")))
                 except ValueError:
-                    self.damaged += bool(line.strip())
+                    self.damaged += 1
                 if len(batch) >= size:
                     yield batch
                     batch = []
+                if b"\0" in line:
+                    break
         if batch:
             yield batch
 
     def clear(self) -> None:
         """Forget everything that waited: it has been committed."""
         self.path.unlink(missing_ok=True)
+        self._end = 0
 
-    def _give_up_reserve(self) -> bool:
-        try:
-            self._reserve.unlink()
-        except OSError:
-            return False
-        return True
+    def _find_end(self) -> int:
+        end = 0
+        with contextlib.suppress(OSError), self.path.open("rb") as file:
+            while chunk := file.read(_CHUNK_OCTETS):
+                zero = chunk.find(b"\0")
+                if zero >= 0:
+                    return end + zero
+                end += len(chunk)
+        return end
 
 
-def _write(descriptor: int, octets: bytes) -> None:
-    while octets:
-        octets = octets[os.write(descriptor, octets) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a file for writing; the name of a new one survives a power cut."""
+    new = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        os.fsync(descriptor)
+        if new:
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _write(descriptor: int, octets: bytes, offset: int) -> None:
+    while octets:
+        written = os.pwrite(descriptor, octets, offset)
+        octets, offset = octets[written:], offset + written

@@ -251,16 +251,25 @@ class ContactWriter:
         replayed = 0
         try:
             for batch in self._spool.batches(_BATCH):
-                if not self._apply(batch):
+                committed = self._apply(batch)
+                if committed is None:
                     return False
-                replayed += len(batch)
+                replayed += committed
             self._spool.clear()
         except OSError as error:
-            self._failed(f"spool: {error.strerror}")
-            return False
+            # New records must not wait for a file that may never be readable again.
+            _log.error(
+                "spool cannot be read; its records stay there until the next start",
+                path=str(self._spool.path),
+                reason=error.strerror,
+            )
+            with self._changed:
+                self._spool_waits = False
+            return True
         _log.info("spooled records committed", records=replayed, damaged=self._spool.damaged)
         self._spool.prepare()
         with self._changed:
+            self._committed += replayed
             self._lost += self._spool.damaged
             self._spool_waits = False
         return True
@@ -269,40 +278,54 @@ class ContactWriter:
         while True:
             with self._changed:
                 batch = list(islice(self._records, _BATCH))
-            if not batch or not self._apply(batch):
+            committed = self._apply(batch) if batch else None
+            if committed is None:
                 return
-            self._forget(len(batch))
+            self._forget(len(batch), committed)
 
-    def _forget(self, count: int) -> None:
+    def _forget(self, count: int, committed: int = 0) -> None:
         with self._changed:
+            self._committed += committed
             for _ in range(count):
                 self._records.popleft()
 
-    def _apply(self, batch: Sequence[ContactRecord]) -> bool:
-        """Commit a batch; what will never be taken is put aside. False: not now."""
+    def _apply(self, batch: Sequence[ContactRecord]) -> int | None:
+        """Commit a batch; what will never be taken is put aside.
+
+        Returns:
+            How many were committed; ``None``: not now.
+        """
         try:
             self._store.apply_all(batch)
-        except RecordRefusedError as error:
-            if len(batch) > 1:
-                # One of them is bad; the others must not suffer.
-                return all(self._apply([record]) for record in batch)
-            self._refused(batch, str(error))
         except ContactStoreError as error:
-            self._failed(str(error))
-            return False
+            if not isinstance(error, RecordRefusedError):
+                self._failed(str(error))
+                return None
+            committed = self._apart(batch, str(error))
         except Exception as error:
-            if len(batch) > 1:
-                return all(self._apply([record]) for record in batch)
-            self._refused(batch, type(error).__name__)
+            committed = self._apart(batch, type(error).__name__)
         else:
+            committed = len(batch)
             if self._failures:
                 _log.info("contact register is back", retries=self._failures)
+        if committed is not None:
             with self._changed:
-                self._committed += len(batch)
-        with self._changed:
-            self._failures = 0
-            self._try_at = 0.0
-        return True
+                self._failures = 0
+                self._try_at = 0.0
+        return committed
+
+    def _apart(self, batch: Sequence[ContactRecord], reason: str) -> int | None:
+        """One of these is bad; the others must not suffer."""
+        if len(batch) == 1:
+            self._refused(batch, reason)
+            return 0
+        committed = 0
+        for record in batch:
+            count = self._apply([record])
+            if count is None:
+                return None
+            committed += count
+        return committed
 
     def _failed(self, reason: str) -> None:
         if not self._failures:
@@ -339,10 +362,12 @@ class ContactWriter:
         try:
             self._spool.append(batch)
         except OSError as error:
-            _log.error("spool cannot be written; records wait in memory", reason=error.strerror)
+            if not self._spool_at:
+                _log.error("spool cannot be written; records wait in memory", reason=error.strerror)
             self._spool_at = monotonic() + self._longest_retry_seconds
             return False
         self._forget(len(batch))
+        self._spool_at = 0.0
         with self._changed:
             self._spooled += len(batch)
             self._spool_waits = True
