@@ -93,6 +93,9 @@ class UtteranceEnded:
 class CallerHungUp:
     """The caller's leg is gone."""
 
+    by_us: bool = False
+    """Not the caller ended it, but our SIP side: it broke, or the process stops."""
+
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:

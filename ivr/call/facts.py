@@ -54,6 +54,11 @@ class Facts:
     unconfirmed: set[int] = field(default_factory=set)
     """Attempts the other side accepted, without final news."""
 
+    bridged: int | None = None
+    """Number of the attempt that connected the audio through us."""
+    broken: bool = False
+    """Something of ours broke before audio flowed: there is no asking then."""
+
     outcome: Outcome | None = None
     reason: str = ""
 

@@ -31,6 +31,5 @@ def menu_options(
 
 def chosen(options: Sequence[str], digit: str) -> str | None:
     """Return the thema behind ``digit``, or ``None`` when the key is not in the menu."""
-    if not digit.isdigit() or digit == HUMAN_KEY or int(digit) > len(options):
-        return None
-    return options[int(digit) - 1]
+    keys = "123456789"[: len(options)]
+    return options[keys.index(digit)] if len(digit) == 1 and digit in keys else None

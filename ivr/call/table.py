@@ -52,7 +52,8 @@ ENTRY: Mapping[CallState, Entry] = MappingProxyType(
 
 _ASKING = (S.GREETING, S.PROMPTING, S.LISTENING, S.DECIDING)
 _BEFORE_TRANSFER = (*_ASKING, S.CONFIRMING, S.MENU)
-_WITH_AUDIO = (*_BEFORE_TRANSFER, S.ANNOUNCING, S.CLOSED, S.CLOSING, S.CALLBACK)
+_MAY_LOSE_AUDIO = (*_BEFORE_TRANSFER, S.ANNOUNCING, S.CLOSED, S.CLOSING)
+_WITH_AUDIO = (*_MAY_LOSE_AUDIO, S.CALLBACK)
 _AFTER_A_PLAN = (S.ANNOUNCING, S.TRANSFERRING, S.CLOSING, S.CALLBACK, S.BRIDGED)
 
 
@@ -74,17 +75,17 @@ TABLE: tuple[Row, ...] = (
     # offered
     Row(S.OFFERED, ev.Offered, asking.admitted, asking.answer, S.ANSWERING),
     Row(S.OFFERED, ev.Offered, None, asking.refuse, S.ENDED),
-    Row(S.OFFERED, ev.CallerHungUp, None, ending.end_abandoned, S.ENDED),
+    Row(S.OFFERED, ev.CallerHungUp, None, ending.end_unanswered, S.ENDED),
     Row(S.OFFERED, ev.ComponentFailed, None, asking.refuse, S.ENDED),
     *_ignored((S.OFFERED,), ev.Digit, ev.MediaLost, ev.CallLimitReached),
     # answering
+    Row(S.ANSWERING, ev.MediaReady, asking.is_open_and_broken, choosing.to_human, S.ANNOUNCING),
     Row(S.ANSWERING, ev.MediaReady, asking.is_open, nothing, S.GREETING),
     Row(S.ANSWERING, ev.MediaReady, None, nothing, S.CLOSED),
     Row(S.ANSWERING, ev.TimerExpired, None, asking.end_media_failed, S.ENDED),
     Row(S.ANSWERING, ev.MediaLost, None, asking.end_media_failed, S.ENDED),
-    Row(S.ANSWERING, ev.CallerHungUp, None, ending.end_abandoned, S.ENDED),
-    Row(S.ANSWERING, ev.ComponentFailed, asking.is_open, choosing.to_human, S.ANNOUNCING),
-    Row(S.ANSWERING, ev.ComponentFailed, None, nothing, S.CLOSED),
+    Row(S.ANSWERING, ev.CallerHungUp, None, ending.end_unanswered, S.ENDED),
+    Row(S.ANSWERING, ev.ComponentFailed, None, asking.note_broken, None),
     *_ignored((S.ANSWERING,), ev.Digit, ev.CallLimitReached),
     # greeting
     Row(S.GREETING, ev.PromptFinished, None, asking.ask_question, S.PROMPTING),
@@ -189,7 +190,7 @@ TABLE: tuple[Row, ...] = (
     *_each(_BEFORE_TRANSFER, ev.CallLimitReached, None, choosing.to_human, S.ANNOUNCING),
     *_each(_BEFORE_TRANSFER, ev.ComponentFailed, None, choosing.to_human, S.ANNOUNCING),
     *_each(_BEFORE_TRANSFER, ev.CallerHungUp, None, ending.end_abandoned, S.ENDED),
-    *_each(_WITH_AUDIO, ev.MediaLost, None, asking.end_media_failed, S.ENDED),
+    *_each(_MAY_LOSE_AUDIO, ev.MediaLost, None, asking.end_media_failed, S.ENDED),
     # announcing
     Row(S.ANNOUNCING, ev.PromptFinished, ending.has_attempt, nothing, S.TRANSFERRING),
     Row(S.ANNOUNCING, ev.PromptFinished, None, nothing, S.CLOSING),
@@ -240,6 +241,13 @@ TABLE: tuple[Row, ...] = (
         ending.end_routed,
         S.ENDED,
     ),
+    *_each(
+        (S.ANNOUNCING, S.CLOSING, S.CALLBACK),
+        ev.TransferSucceeded,
+        ending.connected_late,
+        ending.connect,
+        S.BRIDGED,
+    ),
     *_each(_AFTER_A_PLAN, ev.TransferFailed, None, ending.forget_failed, None),
     *_ignored(_AFTER_A_PLAN, ev.TransferAccepted, ev.TransferSucceeded),
     *_ignored((S.ANNOUNCING, S.TRANSFERRING, S.CLOSING, S.CALLBACK), ev.TargetHungUp),
@@ -254,9 +262,10 @@ TABLE: tuple[Row, ...] = (
     # bridged
     Row(S.BRIDGED, ev.CallerHungUp, None, ending.end_talked, S.ENDED),
     Row(S.BRIDGED, ev.TimerExpired, None, ending.end_talked, S.ENDED),
-    Row(S.BRIDGED, ev.TargetHungUp, None, ending.end_talked, S.ENDED),
+    Row(S.BRIDGED, ev.TargetHungUp, ending.of_the_bridge, ending.end_talked, S.ENDED),
     *_ignored(
         (S.BRIDGED,),
+        ev.TargetHungUp,
         ev.Digit,
         ev.SpeechStarted,
         ev.UtteranceEnded,
@@ -274,6 +283,7 @@ TABLE: tuple[Row, ...] = (
     *_each((S.CLOSED, S.CLOSING), ev.CallerHungUp, None, ending.end_left_closed, S.ENDED),
     Row(S.CALLBACK, ev.PromptFinished, None, ending.end_callback, S.ENDED),
     Row(S.CALLBACK, ev.TimerExpired, None, ending.end_callback, S.ENDED),
+    Row(S.CALLBACK, ev.MediaLost, None, ending.end_callback, S.ENDED),
     Row(S.CALLBACK, ev.CallerHungUp, None, ending.end_callback_noted, S.ENDED),
     *_ignored(
         (S.CLOSED, S.CLOSING, S.CALLBACK),

@@ -18,6 +18,7 @@ from ivr.call import events as ev
 from ivr.call.confirmation import read_answer
 from ivr.call.machine import CallMachine, UndeclaredEventError
 from ivr.call.prompts import SpokenPrompt
+from ivr.call.rules import Method
 from ivr.call.states import CallState, Outcome
 from ivr.engine import ports
 from ivr.engine.lines import Line
@@ -55,7 +56,8 @@ class Call:
         leg: The caller's.
         line: The called line.
         register: Writes this call's contact record.
-        on_gone: Called once, when outcome and leg are both over.
+        on_gone: Called once, when the outcome is known, the leg gone and the last utterance
+            recognised.
     """
 
     def __init__(
@@ -76,8 +78,14 @@ class Call:
         self._slot: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._limit: asyncio.TimerHandle | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._forgetting: asyncio.TimerHandle | None = None
+        self._pending: dict[int, asyncio.TimerHandle] = {}
+        """Utterances that are being recognised, with the deadline of each."""
         self._session: Session | None = None
+        self._open_since = self._attending_since = float("inf")
+        """On the loop's clock; what the audio thread said before is about somebody else's audio
+        (a slot is used again by the next call) or an earlier turn."""
+        self._refers: set[int] = set()
         self._last_energy_seconds: float | None = None
         """On the slot's clock; set from the end of a turn to our next prompt."""
         self._events: deque[ev.Event] = deque()
@@ -129,20 +137,26 @@ class Call:
                 self.handle(ev.TargetHungUp(attempt=token))
             case ports.MediaLost():
                 self.handle(ev.MediaLost())
-            case ports.HungUp():
+            case ports.HungUp(status=status, by_us=by_us):
                 self._leg_gone = True
                 self._close_slot()
-                self.handle(ev.CallerHungUp())
+                if not self._ended:
+                    self._register.sip_ended(status)
+                self.handle(ev.CallerHungUp(by_us=by_us))
                 self._perhaps_gone()
 
-    def audio_event(self, event: ports.AudioEvent) -> None:
-        """Take news of the caller's audio."""
+    def audio_event(self, event: ports.AudioEvent, told_at: float) -> None:
+        """Take news of the caller's audio, told at this moment of the loop's clock."""
+        if told_at < self._open_since:
+            return
         match event:
             case ports.SpeechStarted():
-                self.handle(ev.SpeechStarted())
+                if told_at >= self._attending_since:
+                    self.handle(ev.SpeechStarted())
             case ports.UtteranceEnded():
-                self._turn_ended(event)
-                self.handle(ev.UtteranceEnded())
+                if told_at >= self._attending_since:
+                    self._turn_ended(event)
+                    self.handle(ev.UtteranceEnded())
             case ports.InbandDigit(digit=digit):
                 self.handle(ev.Digit(digit))
             case ports.FramesDropped(count=count):
@@ -158,9 +172,11 @@ class Call:
         if self._handling:
             return
         self._handling = True
-        while self._events:
-            self._handle(self._events.popleft())
-        self._handling = False
+        try:
+            while self._events:
+                self._handle(self._events.popleft())
+        finally:
+            self._handling = False
 
     def _handle(self, event: ev.Event) -> None:
         before = self._machine.state
@@ -175,12 +191,32 @@ class Call:
                 event_name=error.event_name,
             )
             actions = self._machine.handle(ev.ComponentFailed())
+        except Exception as error:
+            self._tools.observer.failed("machine")
+            _log.error(
+                "machine_failed",
+                call_id=self.call_id,
+                state=before.value,
+                error=type(error).__name__,
+            )
+            actions = self._rescued()
         after = self._machine.state
         if after is not before:
             self._tools.observer.state_changed(self.line.number, before, after)
             _log.info("state", call_id=self.call_id, old=before.value, new=after.value)
         for action in actions:
             self._try(action)
+
+    def _rescued(self) -> list[act.Action]:
+        """The machine has a bug: to the general group, or if even that cannot be, the end."""
+        try:
+            actions = self._machine.handle(ev.ComponentFailed())
+        except Exception:
+            actions = []
+        if actions or self._ended:
+            return actions
+        end = act.End(outcome=Outcome.MEDIA_FAILED, reason="machine_failed", thema=None, group=None)
+        return [act.HangUp(), end]
 
     # --- what to do ---------------------------------------------------------------------------
 
@@ -197,17 +233,27 @@ class Call:
                 action=type(action).__name__,
                 error=type(error).__name__,
             )
-            if not self._failing and not isinstance(action, act.End):
-                self._failing = True
-                self._tools.loop.call_soon(self.component_failed)
+            self._failed(action)
+
+    def _failed(self, action: act.Action) -> None:
+        loop = self._tools.loop
+        if not self._failing and not isinstance(action, act.End):
+            self._failing = True
+            loop.call_soon(self.component_failed)
+        # Where that changes nothing, the call must not wait for what will never be reported.
+        match action:
+            case act.PlayPrompt(epoch=epoch):
+                loop.call_soon(self.handle, ev.PromptFinished(epoch=epoch))
+            case act.Transfer(attempt=attempt):
+                loop.call_soon(self._transfer_failed, attempt.number)
 
     def _do(self, action: act.Action) -> None:
         match action:
             case act.AnswerCall():
                 self._leg.answer()
             case act.Refuse(status=status, retry_after_seconds=seconds):
+                self._register.sip_ended(status)
                 self._leg.refuse(status, retry_after_seconds=seconds)
-                self._register.refused(status)
             case act.PlayPrompt(prompts=prompts, epoch=epoch):
                 self._play(prompts, epoch)
             case act.StopPrompt():
@@ -225,6 +271,8 @@ class Call:
                 self._register.chosen(action)
             case act.Transfer(attempt=attempt):
                 self._register.transfer_started(attempt)
+                if attempt.target.method is Method.REFER:
+                    self._refers.add(attempt.number)
                 self._leg.transfer(
                     attempt.target.uri,
                     method=ports.TransferMethod(attempt.target.method.value),
@@ -251,6 +299,7 @@ class Call:
     def _media_ready(self, slot: int) -> None:
         if self._slot is None and not self._ended:
             self._slot = slot
+            self._open_since = self._tools.loop.time()
             self._tools.ears.open(slot)
             self._register.answered()
             seconds = self.line.rules.timers.call_seconds
@@ -293,6 +342,7 @@ class Call:
         pauses, timers = self.line.pauses, self.line.rules.timers
         confirming = self._machine.state is CallState.CONFIRMING
         if self._session is None:
+            self._attending_since = self._tools.loop.time()
             if confirming:
                 self._session = self._tools.recognition.open(classify_result=False)
             else:
@@ -328,8 +378,7 @@ class Call:
         self._stage("endpoint", event.at_seconds - event.last_energy_seconds)
 
     def _recognise(self, action: act.Recognise) -> None:
-        session, self._session = self._session, None
-        slot = self._slot
+        session, slot = self._session, self._slot
         if session is None or slot is None:
             self.handle(ev.RecognitionFailed(epoch=action.epoch))
             return
@@ -339,27 +388,24 @@ class Call:
         loop = self._tools.loop
 
         def heard(result: Heard) -> None:
-            self._cancel_deadline()
+            self._pending.pop(number).cancel()
             self._understood(action, number, result)
+            self._perhaps_gone()
 
         def late() -> None:
-            self._deadline = None
-            self._understood(action, number, session.late())
+            result = session.late()
+            # None: the result was faster and is on its way to this thread.
+            if result is not None:
+                heard(result)
 
-        self._cancel_deadline()
-        self._deadline = loop.call_later(self._tools.recognition_deadline_seconds, late)
+        self._session = None
+        self._pending[number] = loop.call_later(self._tools.recognition_deadline_seconds, late)
         session.finish(lambda result: _in_loop(loop, heard, result))
 
-    def _cancel_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _understood(self, action: act.Recognise, number: int, heard: Heard) -> None:
-        if self._ended:
-            self._register.utterance_heard(number, heard)
-            return
         self._register.utterance_heard(number, heard)
+        if self._ended:
+            return
         self._stage("recognition", heard.recognition_seconds)
         if heard.failure:
             self._tools.observer.failed(heard.failure)
@@ -378,7 +424,14 @@ class Call:
         if heard.classification is not None:
             self._stage("classification", heard.classification_seconds)
             ranking = to_ranking(heard.classification)
-        self.handle(ev.ThemaRanked(epoch=action.epoch, ranking=ranking, confidence=confidence))
+        try:
+            ranked = ev.ThemaRanked(epoch=action.epoch, ranking=ranking, confidence=confidence)
+        except ValueError:
+            # What a classifier gives may be no ranking at all.
+            self._tools.observer.failed("ranking")
+            self.handle(ev.RecognitionFailed(epoch=action.epoch))
+            return
+        self.handle(ranked)
 
     # --- handing over and ending ----------------------------------------------------------------
 
@@ -391,14 +444,19 @@ class Call:
     def _transfer_news(self, news: ports.TransferProgress) -> None:
         self._register.transfer_status(news.token, news.status)
         if not news.final:
-            if news.status == 202 or 180 <= news.status < 200:
+            # A NOTIFY may overtake the 202 that it follows from. A plain 100 to our own INVITE
+            # comes from the next hop and says nothing of the target.
+            if news.status >= 180 or news.token in self._refers:
                 self.handle(ev.TransferAccepted(attempt=news.token))
         elif news.status < 300:
             self._transfer_over(news.token, "succeeded")
             self.handle(ev.TransferSucceeded(attempt=news.token))
         else:
-            self._transfer_over(news.token, "failed")
-            self.handle(ev.TransferFailed(attempt=news.token))
+            self._transfer_failed(news.token)
+
+    def _transfer_failed(self, number: int) -> None:
+        self._transfer_over(number, "failed")
+        self.handle(ev.TransferFailed(attempt=number))
 
     def _transfer_over(self, number: int, result: str) -> None:
         ended = self._register.transfer_ended(number, result)
@@ -421,7 +479,7 @@ class Call:
         self._tools.observer.call_ended(self.line.number, end.outcome, end.reason, seconds)
         self._tools.observer.state_changed(self.line.number, CallState.ENDED, None)
         _log.info("call_ended", call_id=self.call_id, outcome=end.outcome.value, reason=end.reason)
-        self._tools.loop.call_later(_FORGET_SECONDS, self._forget)
+        self._forgetting = self._tools.loop.call_later(_FORGET_SECONDS, self._forget)
         self._perhaps_gone()
 
     def _forget(self) -> None:
@@ -434,8 +492,10 @@ class Call:
             self._slot = None
 
     def _perhaps_gone(self) -> None:
-        if self._ended and self._leg_gone and not self._gone:
+        if self._ended and self._leg_gone and not self._pending and not self._gone:
             self._gone = True
+            if self._forgetting is not None:
+                self._forgetting.cancel()
             self._close_slot()
             self._on_gone(self)
 

@@ -101,7 +101,15 @@ class Engine:
             self._tools.now,
             keeps_number=line is not None and line.keeps_caller_number,
         )
-        admission = self._admission(leg, line)
+        is_open = False
+        try:
+            admission = self._admission(leg, line)
+            is_open = (line or self._unknown).is_open(self._tools.now())
+        except Exception as error:
+            # A caller who is not even refused would hear it ring for ever.
+            admission = Admission.NOT_READY
+            self._tools.observer.failed("admission")
+            _log.error("admission_failed", call_id=call_id, error=type(error).__name__)
         line = line or self._unknown
         register.opened(
             line.number if line is self._unknown or line.number != "*" else leg.line,
@@ -114,7 +122,7 @@ class Engine:
         self._started[call_id] = self._tools.loop.time()
         self._idle.clear()
         _log.info("call_offered", call_id=call_id, admission=admission.value)
-        call.offer(admission, is_open=line.is_open(self._tools.now()))
+        call.offer(admission, is_open=is_open)
 
     def _admission(self, leg: ports.Leg, line: Line | None) -> Admission:
         if self._draining:
@@ -142,15 +150,16 @@ class Engine:
     def audio_event(self, event: ports.AudioEvent) -> None:
         """Take an event of the audio core, on its thread."""
         try:
-            self._tools.loop.call_soon_threadsafe(self._audio_event, event)
+            loop = self._tools.loop
+            loop.call_soon_threadsafe(self._audio_event, event, loop.time())
         except RuntimeError:
             # The loop is closed: the process is ending, and no call is left.
             return
 
-    def _audio_event(self, event: ports.AudioEvent) -> None:
+    def _audio_event(self, event: ports.AudioEvent, told_at: float) -> None:
         call = next((call for call in self._calls.values() if call.slot == event.slot), None)
         if call is not None:
-            call.audio_event(event)
+            call.audio_event(event, told_at)
 
     # --- state of the whole ---------------------------------------------------------------------
 
@@ -195,7 +204,7 @@ class Engine:
 
     def check_components(self) -> None:
         """Refuse calls while a component is dead, and rescue those that last, once."""
-        dead = frozenset(c.name for c in self._components if not c.is_alive())
+        dead = frozenset(c.name for c in self._components if not _is_alive(c))
         fresh = dead - self._dead
         self._dead = dead
         if fresh:
@@ -218,3 +227,11 @@ class Engine:
         except TimeoutError:
             return len(self._calls)
         return 0
+
+
+def _is_alive(component: Component) -> bool:
+    """What cannot say whether it lives is dead; the others are looked after all the same."""
+    try:
+        return component.is_alive()
+    except Exception:
+        return False

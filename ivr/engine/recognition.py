@@ -85,13 +85,20 @@ class Session:
             self._finish_asked_at = perf_counter()
             self._schedule()
 
-    def late(self) -> Heard:
-        """The deadline passed: return the last stable partial and forget the rest."""
+    def late(self) -> Heard | None:
+        """The deadline passed: return the last stable partial and forget the rest.
+
+        Returns:
+            None when the result was faster after all: ``done`` is being called with it, or the
+            turn was cancelled.
+        """
         with self._lock:
+            if self._closed:
+                return None
             self._closed = True
             partial = self._last_partial
             asked_at = self._finish_asked_at
-        self._give_up()
+            self._schedule()
         seconds = perf_counter() - asked_at if asked_at is not None else 0.0
         if partial is None or not partial.stable_text:
             return Heard(None, None, failure="recogniser_late", recognition_seconds=seconds)
@@ -110,12 +117,9 @@ class Session:
     def cancel(self) -> None:
         """Forget the turn; ``done`` will not be called."""
         with self._lock:
-            self._closed = True
-        self._give_up()
-
-    def _give_up(self) -> None:
-        with self._lock:
-            self._schedule()
+            if not self._closed:
+                self._closed = True
+                self._schedule()
 
     def _schedule(self) -> None:
         # Holding the lock. One pool thread at a time works on a session, in order.
@@ -141,9 +145,10 @@ class Session:
             heard = self._finished() if finishing else None
             self._release()
             with self._lock:
+                # Once, whoever comes first: this result, the deadline or a cancellation.
                 done = None if self._closed else self._done
                 self._closed = True
-                self._scheduled = True
+                self._waiting.clear()
             if heard is not None and done is not None:
                 done(heard)
             return
@@ -155,17 +160,26 @@ class Session:
             if self._recogniser is None:
                 self._recogniser = self._pool.engine.open()
             partial = self._recogniser.accept(chunk)
-        except AsrError as error:
-            self._failure = error.code
+        except Exception as error:
+            self._failure = _code(error)
             return
         if partial is None or not partial.text:
             return
         previous, self._last_partial = self._last_partial, partial
         if self._on_partial is None or (previous is not None and previous.text == partial.text):
             return
+        # After the turn nobody waits for a partial any more, and its pause would be the next
+        # turn's.
+        if self._closed or self._finish_asked_at is not None:
+            return
         classification = self._pool.classify_partial(partial)
-        if classification is not None:
+        if classification is None:
+            return
+        try:
             self._on_partial(partial, classification)
+        except Exception:
+            # The turn then ends after the usual pause.
+            self._pool.count_partial_failure()
 
     def _finished(self) -> Heard:
         assert self._finish_asked_at is not None
@@ -173,8 +187,8 @@ class Session:
             return Heard(None, None, failure=self._failure or "recogniser_heard_nothing")
         try:
             transcript = self._recogniser.finish()
-        except AsrError as error:
-            return Heard(None, None, failure=error.code)
+        except Exception as error:
+            return Heard(None, None, failure=_code(error))
         seconds = perf_counter() - self._finish_asked_at
         heard = self._pool.classified(transcript) if self._classify else Heard(transcript, None)
         return replace(heard, recognition_seconds=seconds)
@@ -182,7 +196,16 @@ class Session:
     def _release(self) -> None:
         recogniser, self._recogniser = self._recogniser, None
         if recogniser is not None:
-            recogniser.close()
+            try:
+                recogniser.close()
+            except Exception:
+                # It is given up either way; the result that it gave stands.
+                return
+
+
+def _code(error: Exception) -> str:
+    """The failure in a fixed word: a message, of a library too, may quote the caller."""
+    return error.code if isinstance(error, AsrError) else "recogniser_crashed"
 
 
 class RecognitionPool:
@@ -204,6 +227,7 @@ class RecognitionPool:
         self._counting = threading.Lock()
         self._waiting = 0
         self.classifier_failures = 0
+        self.partial_failures = 0
 
     def open(
         self,
@@ -226,6 +250,8 @@ class RecognitionPool:
         try:
             self._threads.submit(self._run, work)
         except RuntimeError:
+            with self._counting:
+                self._waiting -= 1
             return False
         return True
 
@@ -254,9 +280,15 @@ class RecognitionPool:
         except Exception:
             # Whatever breaks in there must cost a menu, not the call. Its message may quote
             # the caller, so only the count is kept.
-            self.classifier_failures += 1
+            with self._counting:
+                self.classifier_failures += 1
             return Heard(transcript, None, failure="classifier_failed")
         return Heard(transcript, classification, classification_seconds=perf_counter() - began)
+
+    def count_partial_failure(self) -> None:
+        """What follows the partials broke; the turn goes on without it."""
+        with self._counting:
+            self.partial_failures += 1
 
     def waiting(self) -> int:
         """Work items that wait for a thread."""

@@ -94,6 +94,12 @@ class CallRegister:
 
     def opened(self, line: str, mode: str, *, number: str, sip_call_id: str) -> None:
         """The call rings."""
+        try:
+            caller_hash = self._caller.hash(number)
+            encrypted = self._caller.encrypt(number) if self._keeps_number else None
+        except ValueError:
+            # Octets that are no text in any encoding: as good as withheld.
+            caller_hash, encrypted = "", None
         self._sink.submit(
             records.CallOpened(
                 call_id=self.call_id,
@@ -101,13 +107,13 @@ class CallRegister:
                 line=line,
                 mode=mode,
                 sip_call_id=sip_call_id,
-                caller_hash=self._caller.hash(number),
-                caller_encrypted=self._caller.encrypt(number) if self._keeps_number else None,
+                caller_hash=caller_hash,
+                caller_encrypted=encrypted,
             )
         )
 
-    def refused(self, status: int) -> None:
-        """The call is refused with this SIP status."""
+    def sip_ended(self, status: int) -> None:
+        """The leg ends, or is refused, with this SIP status."""
         self._status = status
 
     def answered(self) -> None:

@@ -52,6 +52,17 @@ def is_open(facts: Facts, event: Event) -> bool:
     return facts.open
 
 
+def is_open_and_broken(facts: Facts, event: Event) -> bool:
+    """Within opening hours, and something broke meanwhile."""
+    return facts.open and facts.broken
+
+
+def note_broken(facts: Facts, event: Event) -> Iterator[Action]:
+    """Nothing can be said or transferred before audio flows: remember it."""
+    facts.broken = True
+    yield from ()
+
+
 def end_media_failed(facts: Facts, event: Event) -> Iterator[Action]:
     """Give up: there is no audio."""
     facts.outcome, facts.reason = Outcome.MEDIA_FAILED, "no_media"
@@ -140,7 +151,8 @@ def decide_on_paper(facts: Facts, event: Event) -> Iterator[Action]:
 def decide_route(facts: Facts, event: Event) -> Iterator[Action]:
     """Take the likeliest thema."""
     yield from _note_decision(facts, event, applied=True)
-    assert facts.decision is not None and facts.decision.thema is not None
+    assert facts.decision is not None
+    assert facts.decision.thema is not None
     plan_for(facts, facts.decision.thema)
 
 

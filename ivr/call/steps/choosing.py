@@ -13,7 +13,7 @@ from ivr.call.keuzemenu import chosen
 from ivr.call.policy import Decision, DecisionAction, decide
 from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.call.steps.asking import ask_again_with_example
-from ivr.call.steps.common import attend, digit, plan_for, record_choice, rearm
+from ivr.call.steps.common import attend, digit, plan_for, rearm, record_choice
 
 
 def says_yes(facts: Facts, event: Event) -> bool:
@@ -57,7 +57,8 @@ def says_no(facts: Facts, event: Event) -> bool:
 
 def take_proposal(facts: Facts, event: Event) -> Iterator[Action]:
     """Route on the confirmed thema."""
-    assert facts.decision is not None and facts.decision.thema is not None
+    assert facts.decision is not None
+    assert facts.decision.thema is not None
     plan_for(facts, facts.decision.thema)
     yield from record_choice(facts, event)
 
@@ -124,6 +125,7 @@ def wants_human(facts: Facts, event: Event) -> bool:
 
 def to_human(facts: Facts, event: Event) -> Iterator[Action]:
     """To the general group."""
+    facts.via_menu = False
     plan_for(facts, None)
     yield from record_choice(facts, event)
 

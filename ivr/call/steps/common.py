@@ -24,31 +24,37 @@ def nothing(facts: Facts, event: Event) -> Iterator[Action]:
 
 
 def play(facts: Facts, *prompts: SpokenPrompt) -> Iterator[Action]:
+    """Speak; replaces what plays."""
     facts.playing = True
     yield act.PlayPrompt(prompts=prompts, epoch=facts.epoch)
 
 
 def timer(facts: Facts, seconds: float) -> Iterator[Action]:
+    """Start the state's timer."""
     facts.timer_running = True
     yield act.StartTimer(seconds=seconds, epoch=facts.epoch)
 
 
 def rearm(facts: Facts, seconds: float) -> Iterator[Action]:
+    """Start the state's timer anew, once in a state."""
     if not facts.rearmed:
         facts.rearmed = True
         yield from timer(facts, seconds)
 
 
 def attend(facts: Facts, *, playing: bool) -> Iterator[Action]:
+    """Let the caller's turn begin."""
     facts.attending = True
     yield act.Attend(playing=playing)
 
 
 def say(prompt: Prompt) -> tuple[SpokenPrompt, ...]:
+    """A prompt with nothing to fill in."""
     return (SpokenPrompt(prompt=prompt),)
 
 
 def digit(event: Event) -> str:
+    """The key of a :class:`~ivr.call.events.Digit`, empty for every other event."""
     return event.digit if isinstance(event, ev.Digit) else ""
 
 
@@ -73,7 +79,7 @@ def record_choice(facts: Facts, event: Event) -> Iterator[Action]:
         decided_by = "confirmation"
     elif isinstance(event, ev.CallLimitReached):
         decided_by = "call_limit"
-    elif isinstance(event, ev.ComponentFailed):
+    elif isinstance(event, ev.ComponentFailed | ev.MediaReady):
         decided_by = "component_failed"
     else:
         decided_by = "menu_timeout"

@@ -20,19 +20,25 @@ def transfer_accepted_before(facts: Facts, event: Event) -> bool:
     return bool(facts.unconfirmed)
 
 
-def _ended_by_caller(outcome: Outcome, reason: str) -> Step:
+def _ended_by_caller(outcome: Outcome, broken: Outcome) -> Step:
+    """Return the step; ``broken`` is the outcome when not the caller but our side ended it."""
+    reason = "caller_hung_up"
+
     def step(facts: Facts, event: Event) -> Iterator[Action]:
         facts.outcome, facts.reason = outcome, reason
+        if isinstance(event, ev.CallerHungUp) and event.by_us:
+            facts.outcome, facts.reason = broken, "leg_failed"
         yield from ()
 
     step.__doc__ = f"The caller left: {outcome.value}."
     return step
 
 
-end_abandoned = _ended_by_caller(Outcome.ABANDONED, "caller_hung_up")
-end_unconfirmed = _ended_by_caller(Outcome.TRANSFER_UNCONFIRMED, "caller_hung_up")
-end_left_closed = _ended_by_caller(Outcome.UNROUTED, "caller_hung_up")
-end_callback_noted = _ended_by_caller(Outcome.CALLBACK, "caller_hung_up")
+end_unanswered = _ended_by_caller(Outcome.ABANDONED, Outcome.REFUSED)
+end_abandoned = _ended_by_caller(Outcome.ABANDONED, Outcome.MEDIA_FAILED)
+end_unconfirmed = _ended_by_caller(Outcome.TRANSFER_UNCONFIRMED, Outcome.TRANSFER_UNCONFIRMED)
+end_left_closed = _ended_by_caller(Outcome.UNROUTED, Outcome.UNROUTED)
+end_callback_noted = _ended_by_caller(Outcome.CALLBACK, Outcome.CALLBACK)
 
 
 def end_talked(facts: Facts, event: Event) -> Iterator[Action]:
@@ -129,10 +135,24 @@ def reached_by_refer(facts: Facts, event: Event) -> bool:
     return facts.tried[event.attempt].target.method is Method.REFER
 
 
+def connected_late(facts: Facts, event: Event) -> bool:
+    """Of a bridge that was given up on a moment too late."""
+    if not isinstance(event, ev.TransferSucceeded) or event.attempt not in facts.tried:
+        return False
+    return facts.tried[event.attempt].target.method is Method.BRIDGE
+
+
 def connect(facts: Facts, event: Event) -> Iterator[Action]:
     """Caller and voorlichter talk through us."""
-    facts.group = facts.plan[0].group
+    assert isinstance(event, ev.TransferSucceeded)
+    facts.group = facts.tried[event.attempt].group
+    facts.bridged = event.attempt
     yield from ()
+
+
+def of_the_bridge(facts: Facts, event: Event) -> bool:
+    """Of the voorlichter who talks."""
+    return isinstance(event, ev.TargetHungUp) and event.attempt == facts.bridged
 
 
 def end_routed(facts: Facts, event: Event) -> Iterator[Action]:
