@@ -1,0 +1,90 @@
+"""Documents that cannot rot: what they list is what the code has."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from ivr import docs
+from ivr.carried import example_config
+from ivr.cli import make_parser
+from ivr.config import Config, load_config
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = ROOT / "README.md"
+
+
+def test_generated_parts_of_the_architecture_are_up_to_date() -> None:
+    """
+    The diagram, the table of the call machine and the list of metrics are the code's own.
+    """
+    text = docs.DOCUMENT.read_text(encoding="utf-8")
+
+    assert docs.render(text) == text
+
+
+def test_example_configuration_is_valid_and_holds_the_defaults() -> None:
+    """
+    Every value of the example is the default, so that deleting a line changes nothing.
+    """
+    example = load_config(example_config())
+
+    defaults = Config()
+    for name in Config.model_fields:
+        if name not in ("groups", "lines"):
+            assert getattr(defaults, name) == getattr(example, name), name
+
+
+def _keys(table: dict[str, Any], prefix: str = "") -> set[str]:
+    found = set()
+    for key, value in table.items():
+        found.add(f"{prefix}{key}")
+        if isinstance(value, dict):
+            found |= _keys(value, f"{prefix}{key}.")
+    return found
+
+
+def test_example_configuration_shows_every_setting() -> None:
+    """
+    A setting that the example does not show, set or commented out, is a setting nobody finds.
+    """
+    text = example_config().read_text(encoding="utf-8")
+    # Commented settings are lines "# key = ..."; comments in words have no "=" after one word.
+    bare = re.sub(r"(?m)^# (\[[^\]]+\]|\w+ = )", r"\1", text)
+    shown = _keys(tomllib.loads(bare))
+
+    missing = []
+    sections: list[tuple[str, type[BaseModel]]] = [
+        (name, field.annotation)
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    ]
+    for name, section in sections:
+        missing += [
+            f"{name}.{key}" for key in section.model_fields if f"{name}.{key}" not in shown
+        ]
+
+    assert [] == missing
+
+
+@pytest.mark.parametrize("command", ["make demo", "make test", "wegwijs check", "wegwijs serve"])
+def test_readme_shows_the_commands_a_newcomer_needs(command: str) -> None:
+    """
+    The first screens name the commands by which everything begins.
+    """
+    assert command in README.read_text(encoding="utf-8")
+
+
+def test_every_command_explains_itself() -> None:
+    """
+    Each command of the contract has a help text of its own.
+    """
+    wanted = "demo serve phone check call transcribe classify evaluate train models".split()
+    help_text = make_parser().format_help()
+
+    assert [] == [name for name in wanted if not re.search(rf"^    {name}\s+\S", help_text, re.M)]
