@@ -22,6 +22,7 @@ from ivr.engine.ports import (
     TransferMethod,
     TransferProgress,
 )
+from ivr.sip.message import is_target
 
 Outcome = tuple[tuple[int, bool], ...]
 """The ``(status, final)`` that a transfer reports, in order."""
@@ -130,7 +131,7 @@ class FakeLeg:
             return
         usual = REFER_REACHES if method is TransferMethod.REFER else BRIDGE_REACHES
         outcome = self._telephony.transfers.get(target, usual)
-        if not target.startswith(("sip:", "sips:")) or "@" not in target:
+        if not is_target(target):
             outcome = ((400, True),)
         self._open_transfer = token
         for status, final in outcome:
