@@ -255,7 +255,9 @@ def build(tarball: Path, shelf: Path, steps: Steps, jobs: int) -> Path:
                   takes="10 s", remedy=packages)  # fmt: skip
         steps.run(
             "compiling the Python wrapper",
-            [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir=built", "."],
+            # Older pip would otherwise look for setuptools and wheel in this environment.
+            [sys.executable, "-m", "pip", "wheel", "--use-pep517", "--no-deps",
+             "--wheel-dir=built", "."],  # fmt: skip
             cwd=binding,
             takes="1 to 2 min",
             remedy="it needs the Python headers (sysconfig: "

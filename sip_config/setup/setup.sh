@@ -88,13 +88,14 @@ complete() {
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' 2>/dev/null
 }
 
+# find_python: prints the first good interpreter that is also complete.
 find_python() {
-  local test=$1 candidate
+  local candidate
   for candidate in ${WEGWIJS_PYTHON:-python3 python3.11 python3.12 python3.13 python3.14 \
     /usr/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3}; do
     candidate=$(command -v "$candidate") || continue
-    if recent_enough "$candidate" && "$test" "$candidate"; then
-      echo "$candidate"
+    if recent_enough "$candidate" && complete "$candidate"; then
+      "$candidate" -c 'import sys; print(sys.executable)' # not a version manager's shim
       return 0
     fi
   done
@@ -103,13 +104,13 @@ find_python() {
 
 choose_python() {
   local python
-  if python=$(find_python complete); then
+  if python=$(find_python); then
     echo "$python"
     return 0
   fi
   # The distribution's own interpreter lacks headers or venv, or there is none at all.
   install_packages "for Python" python3 python3-dev python3-venv >&2 || exit 1
-  python=$(find_python complete) || stop "no Python 3.11 or newer with headers and venv was found; \
+  python=$(find_python) || stop "no Python 3.11 or newer with headers and venv was found; \
 install one and set WEGWIJS_PYTHON=/path/to/python3"
   echo "$python"
 }
@@ -125,10 +126,11 @@ up_to_date() {
 }
 
 install_locked() {
-  local remedy="check the network and pip's configuration (pip config list), then run make again"
+  local started=$SECONDS remedy="check the network and pip's configuration (pip config list), then run make again"
   printf '\n$ pip install --require-hashes -r requirements.lock\n' >>"$log"
   if "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes \
     -r requirements.lock >>"$log" 2>&1 </dev/null; then
+    say "  done in $((SECONDS - started)) s"
     return 0
   fi
   if ! tail -n 60 "$log" | grep -q 'DO NOT MATCH THE HASHES'; then
