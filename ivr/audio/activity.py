@@ -20,12 +20,12 @@ from ivr.audio.levels import FULL_SCALE, NoiseFloor, power_dbfs, weighted_dbfs
 from ivr.audio.products import one_thread_product
 from ivr.audio.settings import AudioSettings
 
-WINDOW_SAMPLES: Final = 256
-"""32 ms: two periods of the deepest voice (65 Hz)."""
+WINDOW_SAMPLES: Final = 384
+"""48 ms: the harmonics of a deep voice (75 Hz) stand apart only in so long a window."""
 _PAST_SAMPLES: Final = WINDOW_SAMPLES - FRAME_SAMPLES
-_LOWEST_BIN: Final = 4
+_LOWEST_BIN: Final = 125 * WINDOW_SAMPLES // SAMPLE_RATE_HZ
 """125 Hz: mains hum and its first harmonic stay out of the periodicity."""
-_HIGHEST_BIN: Final = 80
+_HIGHEST_BIN: Final = 2500 * WINDOW_SAMPLES // SAMPLE_RATE_HZ
 """2500 Hz: above it a voice repeats less and noise counts more."""
 _SHORTEST_LAG: Final = 20
 _LONGEST_LAG: Final = 118
@@ -36,8 +36,10 @@ _ACTIVE_BELOW_VOICED_DB: Final = 3.0
 _SPEAKING_PERIODICITY: Final = 0.7
 """While the caller speaks, the share of ``voiced_periodicity`` that keeps it going."""
 _STEADY_DB: Final = 1.0
-_STEADY_RUN: Final = 6
-_TONAL_LINES: Final = 5.0
+_FROZEN_DB: Final = 0.4
+_FROZEN_FRAMES: Final = 4
+"""No voice holds pitch and level this still for 80 ms; a machine does."""
+_TONAL_LINES: Final = 4.3
 """Effective number of spectral bins: a windowed sine has 2, two equal sines 4."""
 
 
@@ -66,7 +68,7 @@ class VoiceActivity:
         self._past = np.zeros((slots, _PAST_SAMPLES), dtype=np.float32)
         self._peak = np.zeros(slots, dtype=np.int64)
         self._level = np.zeros(slots, dtype=np.float32)
-        self._steady = np.zeros(slots, dtype=np.int64)
+        self._frozen = np.zeros(slots, dtype=np.int64)
         self._window = np.hanning(WINDOW_SAMPLES + 1)[:WINDOW_SAMPLES].astype(np.float32)
         bins = np.arange(_LOWEST_BIN, _HIGHEST_BIN)[:, None]
         lags = np.arange(_SHORTEST_LAG, _LONGEST_LAG)
@@ -80,7 +82,7 @@ class VoiceActivity:
         self._past[slot] = 0.0
         self._peak[slot] = 0
         self._level[slot] = 0.0
-        self._steady[slot] = 0
+        self._frozen[slot] = 0
 
     def measure(
         self,
@@ -101,7 +103,7 @@ class VoiceActivity:
         samples = self._samples[: len(slots)]
         samples[:, :_PAST_SAMPLES] = self._past[slots]
         samples[:, _PAST_SAMPLES:] = frames
-        self._past[slots] = frames[:, FRAME_SAMPLES - _PAST_SAMPLES :]
+        self._past[slots] = samples[:, -_PAST_SAMPLES:]
         samples -= samples.mean(axis=1, keepdims=True)
 
         # Only the new samples: the end of speech is known to the frame.
@@ -148,13 +150,14 @@ class VoiceActivity:
         total = power.sum(axis=1)
         lines = total * total / (np.einsum("ij,ij->i", power, power) + np.float32(1e-6))
         peak = power.argmax(axis=1)
-        same = np.abs(peak - self._peak[slots]) <= 1
-        same &= np.abs(level - self._level[slots]) < np.float32(_STEADY_DB)
-        steady = np.where(same, self._steady[slots] + 1, 0)
+        moved = np.abs(level - self._level[slots])
+        still = np.abs(peak - self._peak[slots]) <= 1
+        frozen = np.where(still & (moved < np.float32(_FROZEN_DB)), self._frozen[slots] + 1, 0)
         self._peak[slots] = peak
         self._level[slots] = level
-        self._steady[slots] = steady
-        tone = (steady >= _STEADY_RUN) | ((steady >= 1) & (lines < np.float32(_TONAL_LINES)))
+        self._frozen[slots] = frozen
+        tone = still & (moved < np.float32(_STEADY_DB)) & (lines < np.float32(_TONAL_LINES))
+        tone |= frozen >= _FROZEN_FRAMES
         return periodicity, tone
 
 

@@ -4,7 +4,7 @@ Telephones behind old exchanges send keys as tones only, and PJSIP does not dete
 Eight Goertzel filters over one frame of every call are one matrix product. A key counts when
 two tones, one of each group, hold nearly all energy of a frame and a neighbouring frame agrees:
 40 ms of tone always fill one frame and half of the next, 20 ms never do. Speech does not put
-80 % of its energy into two such lines; that is the talk-off guard.
+60 % of its energy into two such lines; that is the talk-off guard.
 
 Source: ITU-T Q.23 (frequencies), Q.24 (accept from 40 ms, reject below 20 ms, twist).
 """
@@ -25,13 +25,13 @@ ROW_HZ: Final = (697.0, 770.0, 852.0, 941.0)
 COLUMN_HZ: Final = (1209.0, 1336.0, 1477.0, 1633.0)
 
 _MINIMUM_LEVEL_DBFS: Final = -42.0
-_SURE_SHARE: Final = 0.80
+_SURE_SHARE: Final = 0.60
 _LIKELY_SHARE: Final = 0.35
-_FORWARD_TWIST: Final = 10 ** (6.0 / 10)
-"""Column louder than row by at most 6 dB."""
-_REVERSE_TWIST: Final = 10 ** (8.0 / 10)
-"""Row louder than column by at most 8 dB."""
-_NEXT_BEST: Final = 4.0
+_FORWARD_TWIST: Final = 10 ** (8.0 / 10)
+"""Column louder than row by at most 8 dB."""
+_REVERSE_TWIST: Final = 10 ** (10.0 / 10)
+"""Row louder than column by at most 10 dB."""
+_NEXT_BEST: Final = 2.5
 """Power ratio between the best and the second best tone of a group."""
 _NONE: Final = -1
 

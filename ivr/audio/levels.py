@@ -1,8 +1,8 @@
 """Loudness in dBFS and the noise floor of every call.
 
 0 dBFS is a full-scale square wave (a full-scale sine is -3.01 dBFS). The *speech-weighted*
-level is taken after a pre-emphasis of 0.9 and a gain of 6 dB: it leaves the middle of the
-telephone band as it is, lifts consonants and takes 13 dB off 50 Hz hum; a DC offset is gone.
+level is taken after a pre-emphasis of 0.9 and a gain of 6 dB: it leaves 665 Hz as it
+is, lifts consonants by up to 11 dB and takes 13 dB off 50 Hz hum and 14 dB off a DC offset.
 """
 
 from __future__ import annotations

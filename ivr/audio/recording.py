@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -34,18 +35,21 @@ def write(path: Path, pcm: NDArray[np.int16]) -> None:
         raise AudioFormatError(f"{path}: recordings end in .flac or .wav; rename it")
     if pcm.ndim != 1 or pcm.dtype != np.int16:
         raise AudioFormatError(f"{path}: need mono int16 samples, got {pcm.dtype} {pcm.shape}")
+    # Encoded in memory (a turn is under a megabyte): libsndfile would swallow a disk's errors.
+    encoded = io.BytesIO()
+    soundfile.write(encoded, pcm, SAMPLE_RATE_HZ, subtype="PCM_16", format=kind)
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.stem}.", suffix=".part", delete=False
         ) as file:
             temporary = Path(file.name)
-            soundfile.write(file, pcm, SAMPLE_RATE_HZ, subtype="PCM_16", format=kind)
+            file.write(encoded.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except (OSError, soundfile.SoundFileError) as error:
+    except OSError as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ class AudioSettings:
     """Like ``speech_margin_db``, while our prompt sounds and its echo comes back."""
     barge_in_level_dbfs: float = -42.0
     """Like ``minimum_level_dbfs``, while our prompt sounds."""
-    voiced_periodicity: float = 0.27
+    voiced_periodicity: float = 0.31
     """Share of the compressed spectrum that repeats with a voice's pitch, 0..1."""
     inband_digits: bool = True
     """Listen for DTMF in the audio itself."""
