@@ -167,7 +167,7 @@ def report(outcomes: list[Outcome], *, by_speaker: bool) -> list[dict[str, objec
 
 
 def _held_out(count: int, seed: int) -> list[str]:
-    from asr.training.corpus import UTTERANCES
+    from asr.training.settings import UTTERANCES
     from asr.training.texts import utterance_rows
 
     rows = utterance_rows(UTTERANCES, split="test")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.training import texts
-from asr.training.corpus import UTTERANCES
+from asr.training.card import add_facts
 from asr.training.domain_texts import domain_questions, domain_terms
 from asr.training.graph import write_language_graph, write_word_graph
 from asr.training.language_model import (
@@ -20,8 +20,10 @@ from asr.training.language_model import (
 )
 from asr.training.lexicon import UNKNOWN_WORD, choose_vocabulary, make_lexicon, read_corrections
 from asr.training.model_folder import write_acoustics, write_configuration, write_words
-from asr.training.settings import Settings
+from asr.training.phones import PHONES
+from asr.training.settings import UTTERANCES, Settings
 from asr.training.train import NETWORK_FILE, load_network
+from asr.training.voices import TRAINING_VOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def build_graphs(settings: Settings, tuning: Tuning, model_dir: Path) -> None:
         word_cost=tuning.word_cost,
     )
     write_words(model_dir, word_ids)
+    add_facts(settings.work_dir, words=len(word_ids) - 1, ngrams=model.size())
     write_configuration(model_dir)
 
 
@@ -137,5 +140,13 @@ def build_model(settings: Settings, tuning: Tuning, model_dir: Path) -> None:
     """Write a whole model folder, anew."""
     if model_dir.is_dir():
         shutil.rmtree(model_dir)
-    write_acoustics(load_network(settings.work_dir / NETWORK_FILE), model_dir)
+    network = load_network(settings.work_dir / NETWORK_FILE)
+    write_acoustics(network, model_dir)
+    add_facts(
+        settings.work_dir,
+        weights_m=sum(weights.numel() for weights in network.parameters()) / 1e6,
+        width=network.width,
+        phones=len(PHONES) - 1,
+        voices=len(TRAINING_VOICES) + 1,
+    )
     build_graphs(settings, tuning, model_dir)

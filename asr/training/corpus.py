@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from asr.training import texts
+from asr.training.card import add_facts
 from asr.training.espeak import pronounce
 from asr.training.examples import Example, save_examples
 from asr.training.humans import human_examples, recordings
-from asr.training.settings import REPOSITORY, Settings
+from asr.training.settings import REPOSITORY, UTTERANCES, Settings
 from asr.training.telephone import load_surroundings
 from asr.training.voices import Said, callers, foreigners, noises, said_variants
 
-UTTERANCES = REPOSITORY / "training_data" / "utterances"
 FOREIGN = REPOSITORY / "training_data" / "asr" / "foreign.tsv"
 SPOKEN_FILE = "spoken_variants.json"
 
@@ -70,7 +70,8 @@ def make_callers(settings: Settings) -> None:
     pairs = foreigners(foreign_texts(), settings.foreign_utterances, settings.seed, noise_dir)
     examples.extend(example for example, _ in pairs)
     examples.extend(noises(settings.noise_utterances, settings.seed, noise_dir))
-    _report(save_examples(settings.work_dir / "callers.npz", examples), examples)
+    hours = _report(save_examples(settings.work_dir / "callers.npz", examples), examples)
+    add_facts(settings.work_dir, caller_hours=hours["callers"])
     variants = {
         word: [[" ".join(phones), count] for phones, count in counts.most_common(4)]
         for word, counts in said_variants(said).items()
@@ -85,6 +86,7 @@ def make_humans(settings: Settings) -> None:
     """Write ``humans.npz`` and ``humans_dev.npz`` from the folder of recordings, if it is there."""
     found = recordings(settings.data_dir / "speech")
     if not found:
+        add_facts(settings.work_dir, human_hours=0.0)
         print(f"humans: no recordings in {settings.data_dir / 'speech'}; the model knows callers")
         return
     words = sorted({word for recording in found for word in recording.text.split()})
@@ -99,12 +101,15 @@ def make_humans(settings: Settings) -> None:
             examples.append(example)
             if number % 500 == 0:
                 print(f"humans: {number}, {time.monotonic() - began:.0f} s", flush=True)
-        _report(save_examples(settings.work_dir / f"{name}.npz", examples), examples)
+        hours = _report(save_examples(settings.work_dir / f"{name}.npz", examples), examples)
+        if split == "train":
+            add_facts(settings.work_dir, human_hours=hours["humans"])
 
 
-def _report(count: int, examples: list[Example]) -> None:
+def _report(count: int, examples: list[Example]) -> dict[str, float]:
     hours: Counter[str] = Counter()
     for example in examples:
         hours[example.source.split("/")[0]] += len(example.frames)
     shown = ", ".join(f"{source} {frames / 360_000:.2f} h" for source, frames in hours.items())
     print(f"{count} examples: {shown}", flush=True)
+    return {source: frames / 360_000 for source, frames in hours.items()}

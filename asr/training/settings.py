@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+UTTERANCES = REPOSITORY / "training_data" / "utterances"
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 """Where our own checkout keeps texts, recordings and noise; any folder of that form will do."""
 
@@ -25,8 +26,8 @@ class Settings:
         noise_utterances: Utterances without speech.
         vocoder_copies: Times that each human utterance passes the WORLD vocoder.
         width: Channels of the network.
-        epochs: Passes over the training data.
-        minutes: Stop after the epoch in which this is exceeded; the schedule is fitted to it.
+        epochs: Passes over the training data; the learning rate falls to zero over them.
+        human_share: Share of the human examples heard in each pass.
         vocabulary: Words in the recogniser, most useful first.
         threads: CPU threads of the training.
     """
@@ -42,6 +43,6 @@ class Settings:
     vocoder_copies: int = 2
     width: int = 320
     epochs: int = 40
-    minutes: float = 60.0
+    human_share: float = 1.0
     vocabulary: int = 36000
     threads: int = 2

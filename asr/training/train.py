@@ -24,12 +24,12 @@ from asr.training.telephone import load_surroundings
 
 CHECKPOINT_FILE = "checkpoint.pt"
 NETWORK_FILE = "network.pt"
-_BATCH_FRAMES = 13_000
-_PEAK_RATE = 3e-3
+_BATCH_FRAMES = 6_500
+_PEAK_RATE = 2.5e-3
 _WARM_UP = 0.08
 """Share of the steps in which the learning rate rises; it then falls to zero as a cosine."""
 _QUEUE_TIMEOUT_SECONDS = 600.0
-_AVERAGE_DECAY = 0.998
+_AVERAGE_DECAY = 0.997
 """Of the running average of weights that is exported: it reads better than the last step's, so
 that a model can be taken from an unfinished training."""
 
@@ -184,10 +184,15 @@ def train(settings: Settings, *, resume: bool = True, start_from: Path | None = 
     print(f"{len(examples)} examples, {hours:.1f} h, {weights:.2f} M weights, {device}", flush=True)
     began = time.monotonic()
     for epoch in range(first_epoch, settings.epochs):
-        groups = batches(examples, rng)
+        heard = [
+            example
+            for example in examples
+            if not example.source.startswith("humans") or rng.random() < settings.human_share
+        ]
+        groups = batches(heard, rng)
         epoch_began = time.monotonic()
         losses: list[float] = []
-        for step, batch in enumerate(_prepared(examples, groups, augment)):
+        for step, batch in enumerate(_prepared(heard, groups, augment)):
             rate = _learning_rate((epoch + step / len(groups)) / settings.epochs)
             losses.append(_one_step(network, optimiser, batch, rate, device))
             average.update_parameters(network)

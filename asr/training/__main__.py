@@ -1,0 +1,132 @@
+"""Make the embedded recogniser: ``python -m asr.training all``.
+
+Steps: ``callers`` (espeak-ng speaks), ``humans`` (recordings and their vocoder copies), ``train``
+(the network; goes on from its checkpoint), ``model`` (lexicon, language model, graphs, folder),
+``card`` (measures the model, writes its card and checksums), ``all``. ``slice`` runs them all on a
+handful of sentences, to see that everything is installed; its model understands nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from asr.training.settings import Settings
+
+STEPS = ("callers", "humans", "train", "model", "card")
+_MEASURE_TIMEOUT_SECONDS = 3600
+
+
+def _arguments(arguments: list[str] | None) -> tuple[list[str], Settings]:
+    plain = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m asr.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("steps", nargs="+", choices=[*STEPS, "all", "slice"])
+    parser.add_argument("--data", type=Path, default=plain.data_dir, help="texts, speech, noise")
+    parser.add_argument("--work", type=Path, default=plain.work_dir, help="intermediate files")
+    parser.add_argument("--model", type=Path, default=plain.model_dir, help="folder to write")
+    parser.add_argument("--epochs", type=int, default=plain.epochs)
+    parser.add_argument("--width", type=int, default=plain.width)
+    parser.add_argument("--threads", type=int, default=plain.threads)
+    parser.add_argument("--seed", type=int, default=plain.seed)
+    parser.add_argument("--callers", type=int, default=plain.caller_utterances)
+    options = parser.parse_args(arguments)
+    settings = Settings(
+        data_dir=options.data,
+        work_dir=options.work,
+        model_dir=options.model,
+        epochs=options.epochs,
+        width=options.width,
+        threads=options.threads,
+        seed=options.seed,
+        caller_utterances=options.callers,
+    )
+    steps: list[str] = options.steps
+    if "slice" in steps:
+        settings = dataclasses.replace(
+            settings,
+            caller_utterances=40,
+            held_out_utterances=8,
+            foreign_utterances=8,
+            noise_utterances=12,
+            vocoder_copies=0,
+            width=32,
+            epochs=1,
+            vocabulary=1500,
+        )
+        if settings.model_dir == plain.model_dir:
+            settings = dataclasses.replace(settings, model_dir=settings.work_dir / "slice-model")
+    chosen = list(STEPS) if {"all", "slice"} & set(steps) else [s for s in STEPS if s in steps]
+    return chosen, settings
+
+
+def _measure(settings: Settings) -> list[dict[str, object]]:
+    """Evaluate the model in a process of its own: vosk must not meet another OpenFst."""
+    command = [
+        sys.executable, "-m", "asr.evaluate", "--json",
+        "--model", str(settings.model_dir), "--speech", str(settings.data_dir / "speech"),
+        "--callers", str(min(200, settings.held_out_utterances)), "--seed", str(settings.seed),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, timeout=_MEASURE_TIMEOUT_SECONDS
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _run(step: str, settings: Settings) -> None:
+    # Imported here: the steps need different libraries, and torch takes seconds to load.
+    if step == "callers":
+        from asr.training.corpus import make_callers
+
+        make_callers(settings)
+    elif step == "humans":
+        from asr.training.corpus import make_humans
+
+        make_humans(settings)
+    elif step == "train":
+        from asr.training.train import train
+
+        train(settings)
+    elif step == "model":
+        from asr.training.build import Tuning, build_model
+
+        build_model(settings, Tuning(), settings.model_dir)
+    else:
+        from asr.model_files import write_checksums
+        from asr.training.card import read_facts, write_card
+
+        (settings.model_dir / "checksums.sha256").unlink(missing_ok=True)
+        results = _measure(settings)
+        write_card(settings, read_facts(settings.work_dir), results, settings.model_dir)
+        write_checksums(settings.model_dir)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the steps in their order; returns the exit code."""
+    steps, settings = _arguments(arguments)
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    for step in steps:
+        print(f"== {step}", flush=True)
+        began = time.monotonic()
+        try:
+            _run(step, settings)
+        except ImportError as error:
+            print(f"{error}; run: pip install 'wegwijs[asr-training]'", file=sys.stderr)
+            return 1
+        except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+            print(f"step {step} failed: {error}", file=sys.stderr)
+            return 1
+        print(f"== {step}: {time.monotonic() - began:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
