@@ -208,6 +208,9 @@ def migrate(engine: Engine) -> None:
         connection.begin(),
     ):
         if engine.dialect.name == "postgresql":
+            # A step may rewrite a large table, and another node may be doing that right now.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = '10min'"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
         try:

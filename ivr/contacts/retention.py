@@ -5,6 +5,7 @@ What stays for statistics is the bare call: line, moments, outcome, thema, group
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def purge(
     text_days: float,
     features_days: float,
     batch_size: int = 500,
+    spool: Path | None = None,
 ) -> RetentionReport:
     """Wipe what is too old, in batches that hold no lock for long.
 
@@ -66,6 +68,8 @@ def purge(
         text_days: At least ``audio_days``.
         features_days: At least ``text_days``.
         batch_size: So many rows are locked at once.
+        spool: Folder of the spool (:attr:`ivr.home.Home.spool`): records that the database
+            refused are kept there, and go when text goes.
 
     Raises:
         ContactStoreError: The days contradict the order, or the register is down. Audio is
@@ -79,6 +83,8 @@ def purge(
     audio_before = now - timedelta(days=audio_days)
     report = _purge_audio(store, recordings, audio_before, batch_size)
     report = _purge_orphans(recordings, audio_before, report)
+    if spool is not None:
+        _purge_rejected(spool, now - timedelta(days=text_days))
     with translated(store.engine, "expiring contact records"):
         texts = _purge_text(store, now - timedelta(days=text_days), batch_size)
         features = _purge_features(store, now - timedelta(days=features_days), batch_size)
@@ -159,6 +165,13 @@ def _purge_orphans(recordings: Path, before: datetime, report: RetentionReport) 
             except OSError:
                 pass  # not empty: a file could not be deleted, which is counted
     return replace(report, orphans_deleted=deleted, failures=failures)
+
+
+def _purge_rejected(spool: Path, before: datetime) -> None:
+    for path in spool.glob("*.rejected"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
 
 
 def _files(recordings: Path) -> Iterator[tuple[Path, datetime]]:

@@ -45,6 +45,8 @@ class PromptBook:
             ``None``: the embedded recording's.
         tts: Says what nobody recorded; needed for other names or hours than the embedded ones.
         group_names: Spoken name of each voorlichter group, by slug.
+        audio_days: How long recordings are kept, which the notice must say; the embedded
+            recording's 30 by default.
 
     Raises:
         PromptError: ``cache_dir`` cannot be written, or the installation is incomplete.
@@ -59,13 +61,9 @@ class PromptBook:
         tts: Speaker | None = None,
         *,
         group_names: Mapping[str, str] | None = None,
+        audio_days: float | None = None,
     ) -> None:
-        texts = embedded_texts()
-        self._snippets = texts.fill(
-            texts.themas if names is None else names,
-            texts.groups if group_names is None else group_names,
-            texts.hours_text if hours_text is None else hours_text,
-        )
+        self._snippets = embedded_texts().fill(names, group_names, hours_text, audio_days)
         self._tts = tts
         self._cache = cache_dir / "prompts"
         self._problems: list[PromptError] = []

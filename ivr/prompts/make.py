@@ -25,8 +25,7 @@ _AGAIN = "run: python -m ivr.prompts.make"
 
 def embedded_snippets() -> dict[str, Snippet]:
     """Every snippet that is recorded in the package."""
-    texts = embedded_texts()
-    return texts.fill(texts.themas, texts.groups, texts.hours_text)
+    return embedded_texts().fill()
 
 
 def embedded_voice() -> EspeakNg:

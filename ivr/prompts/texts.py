@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,14 +45,26 @@ class Texts:
     """Spoken name by slug."""
     groups: Mapping[str, str]
     hours_text: str
+    audio_days: float
     voice: str
     words_per_minute: int
     pitch: int
 
     def fill(
-        self, themas: Mapping[str, str], groups: Mapping[str, str], hours_text: str
+        self,
+        themas: Mapping[str, str] | None = None,
+        groups: Mapping[str, str] | None = None,
+        hours_text: str | None = None,
+        audio_days: float | None = None,
     ) -> dict[str, Snippet]:
-        """Make the snippets for these names; without ``hours_text``, none speaks of hours."""
+        """Make the snippets; ``None`` is what the embedded recordings say.
+
+        Without any ``hours_text``, no snippet speaks of hours.
+        """
+        themas = self.themas if themas is None else themas
+        groups = self.groups if groups is None else groups
+        hours_text = self.hours_text if hours_text is None else hours_text
+        retention = _days(self.audio_days if audio_days is None else audio_days)
         filled: dict[str, Snippet] = {}
 
         def add(name: str, entry: Mapping[str, Any], **slots: str) -> None:
@@ -73,8 +86,14 @@ class Texts:
                 if hours_text:
                     add(name, entry, hours=hours_text)
             else:
-                add(name, entry)
+                add(name, entry, retention=retention)
         return filled
+
+
+def _days(days: float) -> str:
+    """Days as a promise: never less than what is done."""
+    whole = max(1, math.ceil(days))
+    return "1 dag" if whole == 1 else f"{whole} dagen"
 
 
 @cache
@@ -92,6 +111,7 @@ def embedded_texts() -> Texts:
             themas=content["themas"],
             groups=content["groups"],
             hours_text=spoken_hours(content["hours"]),
+            audio_days=content["retention"]["audio_days"],
             voice=voice["espeak"],
             words_per_minute=int(voice["words_per_minute"]),
             pitch=int(voice["pitch"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -81,7 +82,7 @@ def postgres() -> Iterator[str]:
                 engine.dispose()
         yield url
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # ends without waiting for clients
         running.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 

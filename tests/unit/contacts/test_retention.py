@@ -235,6 +235,27 @@ def test_reference_cannot_delete_outside_the_recordings(store: ContactStore, hom
     assert 2 == report.failures
 
 
+def test_refused_records_expire_with_text(store: ContactStore, home: Home) -> None:
+    """
+    What the database refused holds words too, and no table knows of it.
+    """
+    old, young = home.spool / "records.jsonl.rejected", home.spool / "new.jsonl.rejected"
+    for path, age in ((old, 21), (young, 19)):
+        path.write_text(MARKER)
+        os.utime(path, ((NOW - age * DAY).timestamp(),) * 2)
+    purge(
+        store,
+        home.recordings,
+        now=NOW,
+        audio_days=10,
+        text_days=20,
+        features_days=30,
+        spool=home.spool,
+    )
+
+    assert (False, True) == (old.exists(), young.exists())
+
+
 @pytest.mark.parametrize("days", [(20, 10, 30), (10, 40, 30), (-1, 10, 30)])
 def test_contradicting_clocks_are_refused(
     store: ContactStore, home: Home, days: tuple[int, int, int]

@@ -381,6 +381,20 @@ def test_looking_up_is_quick(book: PromptBook) -> None:
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.parametrize(
+    ("days", "said"), [(30, "na 30 dagen"), (1, "na 1 dag"), (0, "na 1 dag"), (6.5, "na 7 dagen")]
+)
+def test_notice_says_how_long_recordings_are_kept(tmp_path: Path, days: float, said: str) -> None:
+    """
+    Belgian law wants it said; an embedded recording of other days is not played.
+    """
+    voice = FakeVoice()
+    book = PromptBook(None, tmp_path, tts=voice, audio_days=days)
+
+    assert f"De opname wordt {said} gewist." in book.text(SpokenPrompt(prompt=Prompt.NOTICE))
+    assert (0 if days == 30 else 1) == len(voice.spoken)
+
+
 def test_missing_voice_program_is_named() -> None:
     """
     The remedy is in the message; the text is not.
