@@ -256,8 +256,16 @@ def build(tarball: Path, shelf: Path, steps: Steps, jobs: int) -> Path:
         steps.run(
             "compiling the Python wrapper",
             # Older pip would otherwise look for setuptools and wheel in this environment.
-            [sys.executable, "-m", "pip", "wheel", "--use-pep517", "--no-deps",
-             "--wheel-dir=built", "."],  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "wheel",
+                "--use-pep517",
+                "--no-deps",
+                "--wheel-dir=built",
+                ".",
+            ],
             cwd=binding,
             takes="1 to 2 min",
             remedy="it needs the Python headers (sysconfig: "
