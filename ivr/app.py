@@ -129,6 +129,7 @@ def prompt_book(config: Config, catalogue: Catalogue, home: Home, hours_text: st
         hours_text,
         EspeakNg(),
         group_names={group.slug: group.spoken for group in catalogue.groups},
+        audio_days=config.contacts.audio_days,
     )
 
 

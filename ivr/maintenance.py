@@ -120,6 +120,7 @@ class Retention:
                     audio_days=self._contacts.audio_days,
                     text_days=self._contacts.text_days,
                     features_days=self._contacts.features_days,
+                    spool=self._home.spool,
                 )
                 self._report = ages(store, self._home.recordings, now=now)
             finally:
