@@ -34,11 +34,13 @@ def _sip_uri(value: str) -> str:
 
 
 SipUri = Annotated[str, AfterValidator(_sip_uri)]
-Port = Annotated[int, Field(ge=0, le=65535)]
+# Strict: "true" would otherwise be port 1.
+Whole = Annotated[int, Field(strict=True)]
+Port = Annotated[Whole, Field(ge=0, le=65535)]
 MaybePort = Annotated[Port | None, BeforeValidator(lambda value: None if value is False else value)]
 """``false`` leaves the transport out: TOML has no null."""
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Days = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Days = Annotated[Whole, Field(ge=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +67,9 @@ class PausesSection(Pauses):
 class ServiceSection(_Section):
     """``[service]``: the process."""
 
-    max_calls: int = Field(default=100, ge=1)
+    max_calls: Whole = Field(default=100, ge=1)
     """Callers at once; more are refused with 503 and Retry-After."""
-    retry_after_seconds: int = Field(default=30, ge=1)
+    retry_after_seconds: Whole = Field(default=30, ge=1)
     drain_seconds: Positive = 120.0
     """On SIGTERM: how long calls may last before they are ended."""
     http_address: str = "127.0.0.1"
@@ -126,7 +128,7 @@ class RecognitionSection(_Section):
     engine: str = "vosk"
     model: Path | None = None
     """Folder of the model; the embedded Dutch one when absent."""
-    workers: int = Field(default=2, ge=1, le=256)
+    workers: Whole = Field(default=2, ge=1, le=256)
     """Threads; one core each when all are busy."""
     deadline_seconds: Positive = 1.0
     """From the end of a turn to its transcript; later means the last stable partial."""
@@ -191,10 +193,10 @@ class LineSection(_Section):
     mode: Mode = Mode.ROUTE
     barge_in: bool = True
     """Whether speech interrupts our question."""
-    repeats: int = Field(default=1, ge=0, le=3)
+    repeats: Whole = Field(default=1, ge=0, le=3)
     """How often the caller may be asked to say it again."""
-    no_input_retries: int = Field(default=1, ge=0, le=3)
-    menu_replays: int = Field(default=1, ge=0, le=3)
+    no_input_retries: Whole = Field(default=1, ge=0, le=3)
+    menu_replays: Whole = Field(default=1, ge=0, le=3)
     callback: bool = False
     """Offer a callback when closed or unreachable."""
     keep_caller_number: bool = False
@@ -247,8 +249,13 @@ def load_config(path: Path) -> Config:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError):
+            reason = error.strerror or type(error).__name__
+        elif isinstance(error, UnicodeDecodeError):
+            reason = "it is not UTF-8 text"
+        else:
+            reason = "no file can have this name"
         raise ConfigErrors(
             [
                 ConfigError(
@@ -267,6 +274,19 @@ def load_config(path: Path) -> Config:
         raise ConfigErrors(
             [ConfigError(path, "TOML", None, f"is malformed: {error}", remedy="mend that line")]
         ) from None
+    except (RecursionError, ValueError):
+        # tomllib recurses into nested brackets, and int() refuses numbers of 5000 digits.
+        raise ConfigErrors(
+            [
+                ConfigError(
+                    path,
+                    "TOML",
+                    None,
+                    "has brackets nested too deeply, or a number of too many digits",
+                    remedy="sip_config/wegwijs.toml shows every key that there is",
+                )
+            ]
+        ) from None
     return parse_config(table, path)
 
 
@@ -280,7 +300,9 @@ def parse_config(table: Mapping[str, Any], path: Path | None) -> Config:
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
-        raise ConfigErrors([*explain(error, Config, path), *errors]) from None
+        told = {mistake.key for mistake in errors}
+        others = [e for e in explain(error, Config, path) if e.key not in told]
+        raise ConfigErrors([*others, *errors]) from None
     if errors:
         raise ConfigErrors(errors)
     return _absolute(config, path.parent if path is not None else Path.cwd())

@@ -13,11 +13,22 @@ from pydantic import BaseModel, ValidationError
 
 from ivr.errors import ConfigError
 
-_SECRET = ("password", "blocked_callers")
-"""Keys whose values are not shown."""
+_SECRET = ("password", "blocked_callers", "database_url", "user")
+"""Names of keys whose values are not shown; a value in place of such a key's section neither."""
+_SECRET_SECTIONS = frozenset({"contacts", "sip", "sip.trunk"})
 _UNITS = {"timers": "seconds", "costs": "seconds", "pauses": "milliseconds"}
 """Sections of positive numbers, and their unit."""
 _SHARES = ("repeat_success",)
+_WRONG_TYPES = (
+    (("model_type", "dataclass_type", "dict_type"), "is not a section", "write [{key}] above it"),
+    (("tuple_type", "list_type"), "is not a list", "put it between brackets: [ ... ]"),
+    (("int_",), "is not a whole number", "write digits only, without quotes"),
+    (("float_",), "is not a number", "write for example 10 or 1.5, without quotes"),
+    (("bool_",), "is not true or false", "write true or false, without quotes"),
+    (("string_",), "is not a text", "put it between quotes"),
+    (("path_",), "is not a path", "put the path between quotes"),
+)
+"""How pydantic's kinds of mistake begin, what to say of them, and the remedy."""
 
 
 def explain(error: ValidationError, root: type[BaseModel], path: Path | None) -> list[ConfigError]:
@@ -29,11 +40,16 @@ def impossible_numbers(table: Mapping[str, Any], path: Path | None) -> list[Conf
     """Find numbers that no timer, cost or pause can have; other mistakes are left to pydantic."""
     errors = []
     for section, unit in _UNITS.items():
-        for key, number in _numbers_in(table.get(section), section):
+        for key, value in _leaves(table.get(section), section):
+            number = _number(value)
+            if number is None:
+                continue
             if key.rpartition(".")[2] in _SHARES:
                 if not 0.0 <= number <= 1.0:
                     errors.append(
-                        ConfigError(path, key, number, "is not a share", remedy="write 0 to 1")
+                        ConfigError(
+                            path, key, _shown(value), "is not a share", remedy="write 0 to 1"
+                        )
                     )
             elif not (math.isfinite(number) and number > 0):
                 example = 65 if unit == "seconds" else 700
@@ -41,7 +57,7 @@ def impossible_numbers(table: Mapping[str, Any], path: Path | None) -> list[Conf
                     ConfigError(
                         path,
                         key,
-                        number,
+                        _shown(value),
                         f"is not a positive number of {unit}",
                         remedy=f"write for example {example}",
                     )
@@ -49,12 +65,21 @@ def impossible_numbers(table: Mapping[str, Any], path: Path | None) -> list[Conf
     return errors
 
 
-def _numbers_in(value: Any, key: str) -> list[tuple[str, float]]:
+def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
+    """Every value of a section that is no section itself."""
     if isinstance(value, Mapping):
-        return [pair for k, v in value.items() for pair in _numbers_in(v, f"{key}.{k}")]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return [(key, float(value))]
-    return []
+        return [pair for k, v in value.items() for pair in _leaves(v, f"{key}.{k}")]
+    return [] if "." not in key else [(key, value)]
+
+
+def _number(value: Any) -> float | None:
+    """The number; not a number for what pydantic would take for one; None for all the rest."""
+    if isinstance(value, bool | str):
+        return math.nan
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return math.inf
 
 
 def _problems(error: ValidationError) -> list[dict[str, Any]]:
@@ -73,8 +98,8 @@ def _problems(error: ValidationError) -> list[dict[str, Any]]:
 def _one(problem: dict[str, Any], root: type[BaseModel], path: Path | None) -> ConfigError:
     loc = problem["loc"]
     key = _dotted(loc)
-    value = None if any(secret in key for secret in _SECRET) else problem.get("input")
-    if isinstance(value, dict | list):
+    value = _shown(problem.get("input"))
+    if _is_secret(key) or isinstance(value, dict | list):
         value = None
     kind, context = problem["type"], problem.get("ctx", {})
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -111,8 +136,23 @@ def _one(problem: dict[str, Any], root: type[BaseModel], path: Path | None) -> C
         )
     if kind == "too_short":
         return ConfigError(path, key, None, "is empty", remedy="give at least one")
+    for kinds, what, remedy in _WRONG_TYPES:
+        if kind.startswith(kinds):
+            return ConfigError(path, key, value, what, remedy=remedy.format(key=key))
     said = problem["msg"].replace("Input should be ", "should be ")
     return ConfigError(path, key, value, said[0].lower() + said[1:], remedy="correct the value")
+
+
+def _shown(value: Any) -> Any:
+    """The value, unless it is longer than a message should be."""
+    if isinstance(value, int):
+        return value if value.bit_length() <= 64 else None
+    return value if not isinstance(value, str) or len(value) <= 200 else value[:200] + "..."
+
+
+def _is_secret(key: str) -> bool:
+    last = key.rpartition(".")[2].partition("[")[0]
+    return last in _SECRET or key in _SECRET_SECTIONS
 
 
 def _dotted(loc: tuple[Any, ...]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -216,14 +216,21 @@ class RecognitionPool:
         classifier: Returns the classifier of the moment, so that a promoted model is taken by
             the next turn without a lost call.
         workers: Threads.
+        threads: Runs the work instead of ``workers`` threads of our own; may start an item only
+            after ``submit`` returned.
     """
 
     def __init__(
-        self, engine: SpeechEngine, classifier: Callable[[], Classifier], *, workers: int
+        self,
+        engine: SpeechEngine,
+        classifier: Callable[[], Classifier],
+        *,
+        workers: int,
+        threads: Executor | None = None,
     ) -> None:
         self.engine = engine
         self._classifier = classifier
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="recognition")
+        self._threads = threads or ThreadPoolExecutor(workers, thread_name_prefix="recognition")
         self._counting = threading.Lock()
         self._waiting = 0
         self.classifier_failures = 0

@@ -1,0 +1,190 @@
+"""A whole engine on fakes and virtual time, and one caller at a time to try it with."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from ivr.call.rules import CallRules, Method, Target
+from ivr.contacts.records import CallEnded, ContactRecord
+from ivr.engine.call import Tools
+from ivr.engine.engine import Component, Engine
+from ivr.engine.lines import Line
+from ivr.engine.ports import HungUp
+from ivr.engine.recognition import RecognitionPool
+from tests.engine_fakes import (
+    THEMAS,
+    FakeCaller,
+    FakeClassifier,
+    FakeEars,
+    FakeFolder,
+    FakeObserver,
+    FakePrompts,
+    FakeSink,
+    FakeSpeechEngine,
+    LoopThreads,
+    Said,
+    ranking,
+)
+from tests.fakes import FakeLeg, FakeTelephony
+from tests.virtual_time import VirtualLoop
+
+START = datetime.datetime(2026, 11, 23, 10, 0, tzinfo=datetime.UTC)
+CALLER = "+32479998877"
+ENERGY = "ik heb een vraag over mijn zonnepanelen"
+VAGUE = "ja het is voor een premie denk ik"
+TAXES = "er kwam een brief van de belastingen"
+
+
+def uri(group: str, number: int = 1) -> str:
+    return f"sip:{group}{number}@acd.invalid"
+
+
+RULES = CallRules(
+    groups={thema: thema for thema in THEMAS},
+    targets={group: (Target(uri(group)),) for group in (*THEMAS, "algemeen")},
+    busiest=THEMAS,
+)
+
+
+def bridged(rules: CallRules) -> CallRules:
+    """The same rules, with every group reached by a bridge."""
+    return replace(
+        rules,
+        targets={
+            group: tuple(Target(target.uri, Method.BRIDGE) for target in targets)
+            for group, targets in rules.targets.items()
+        },
+    )
+
+
+class Stage:
+    """An engine that takes calls."""
+
+    def __init__(
+        self,
+        rules: CallRules = RULES,
+        *,
+        max_calls: int = 10,
+        deadline_seconds: float = 1.0,
+        components: tuple[Component, ...] = (),
+        is_blocked: Callable[[str], bool] = lambda _: False,
+        number: str = "1700",
+        ready: bool = True,
+        **line: Any,
+    ) -> None:
+        self.loop = VirtualLoop()
+        self.telephony = FakeTelephony(self.loop)
+        self.ears = FakeEars(self.loop)
+        self.speech = FakeSpeechEngine()
+        self.classifier = FakeClassifier()
+        self.classifier.known = {
+            ENERGY: ranking("energie", 0.97),
+            TAXES: ranking("belastingen", 0.6),
+            VAGUE: ranking("energie", 0.3),
+        }
+        self.prompts = FakePrompts()
+        self.sink = FakeSink()
+        self.observer = FakeObserver()
+        self.threads = LoopThreads(self.loop)
+        self.pool = RecognitionPool(
+            self.speech, lambda: self.classifier, workers=1, threads=self.threads
+        )
+        tools = Tools(
+            loop=self.loop,
+            ears=self.ears,
+            prompts=self.prompts,
+            recognition=self.pool,
+            recognition_deadline_seconds=deadline_seconds,
+            observer=self.observer,
+            now=self.now,
+        )
+        self.engine = Engine(
+            tools,
+            {number: Line(number=number, rules=rules, **line)},
+            max_calls=max_calls,
+            sink=self.sink,
+            folder=FakeFolder(),
+            caller=FakeCaller(),
+            is_blocked=is_blocked,
+            components=components,
+        )
+        self.ears.listener = self.engine.audio_event
+        self.telephony.start(self.engine.offered)
+        if ready:
+            self.engine.start()
+
+    def now(self) -> datetime.datetime:
+        return START + datetime.timedelta(seconds=self.loop.time())
+
+    def incoming(self, seconds: float = 0.1, **who: Any) -> FakeLeg:
+        """Somebody calls; so much later the caller has heard every prompt so far."""
+        who.setdefault("caller", CALLER)
+        leg = self.telephony.incoming(**who)
+        self.loop.pass_seconds(seconds)
+        return leg
+
+    def say(self, leg: FakeLeg, text: str, seconds: float = 2.0, **how: Any) -> None:
+        """The caller says it, and is silent until it was dealt with."""
+        self.speech.script.append(Said(text, **how))
+        self.ears.speak(leg.slot, seconds)
+        self.loop.pass_seconds(seconds + 1.5)
+
+    def state(self) -> str:
+        """Where the only call stands; empty when it has its outcome."""
+        calls = self.engine.live()
+        assert len(calls) <= 1
+        return calls[0].state if calls else ""
+
+    def end(self) -> CallEnded:
+        """The record of the end of the only call."""
+        ends: list[CallEnded] = self.sink.of(CallEnded)
+        assert 1 == len(ends)
+        return ends[0]
+
+    def records(self, kind: type[ContactRecord]) -> list[Any]:
+        return self.sink.of(kind)
+
+    def heard(self, leg: FakeLeg) -> list[str]:
+        """Names of the files that were played, in order."""
+        played: list[str] = []
+        for command in leg.commands:
+            if command.name == "play":
+                wavs = command.arguments["wavs"]
+                assert isinstance(wavs, tuple)
+                played += [wav.stem for wav in wavs]
+        return played
+
+    def targets(self, leg: FakeLeg) -> list[object]:
+        """Where the caller was sent, in order."""
+        return [c.arguments["target"] for c in leg.commands if c.name == "transfer"]
+
+    def hang_up(self, leg: FakeLeg) -> None:
+        """The caller puts the phone down."""
+        leg.emit(HungUp(200, by_us=False))
+        self.loop.pass_seconds(0.1)
+
+    def finish(self) -> None:
+        """Nothing may be left of the calls: no timer, no session, no failure in the loop."""
+        self.loop.pass_seconds(30.0)
+        left = self.engine.live_calls(), self.loop.timers(), self.loop.failures
+        sessions = [r for r in self.speech.opened if not r.closed]
+        self.loop.close()
+
+        assert (0, [], []) == left
+        assert [] == sessions
+
+
+@contextmanager
+def stage(rules: CallRules = RULES, **settings: Any) -> Iterator[Stage]:
+    """A stage that is checked and closed at the end."""
+    made = Stage(rules, **settings)
+    try:
+        yield made
+    except BaseException:
+        made.loop.close()
+        raise
+    made.finish()
