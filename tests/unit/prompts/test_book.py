@@ -391,7 +391,7 @@ def test_notice_says_how_long_recordings_are_kept(tmp_path: Path, days: float, s
     voice = FakeVoice()
     book = PromptBook(None, tmp_path, tts=voice, audio_days=days)
 
-    assert f"De opname wordt {said} gewist." in book.text(SpokenPrompt(prompt=Prompt.NOTICE))
+    assert f"wissen dat {said}." in book.text(SpokenPrompt(prompt=Prompt.NOTICE))
     assert (0 if days == 30 else 1) == len(voice.spoken)
 
 
