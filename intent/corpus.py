@@ -19,7 +19,7 @@ from intent.confusions import load_confusions
 from intent.dataset import Row, read_training_rows
 from intent.features import FeatureSpace
 from intent.language import DUTCH
-from intent.lexicon import read_languages, read_lexicon
+from intent.lexicon import Phrase, read_languages, read_lexicon
 from intent.text import normalise, tokens
 
 ALWAYS: Final = -1
@@ -47,7 +47,7 @@ class Corpus:
 
     catalogue: Catalogue
     rows: tuple[Row, ...]
-    phrases: Mapping[str, tuple[str, ...]]
+    phrases: Mapping[str, tuple[Phrase, ...]]
     languages: Mapping[str, tuple[str, ...]]
     confusions: Mapping[str, tuple[str, ...]]
 
@@ -110,10 +110,10 @@ class Corpus:
                 add(heard, label, 0.5, fold, False)
         for name, found in self.phrases.items():
             for phrase in found:
-                add(phrase, labels[name], 0.4, ALWAYS, True)
-                framed = augmenter.frame(phrase, rng)
-                add(normalise(framed), labels[name], 0.3, ALWAYS, True)
-                heard = augmenter.corrupt(normalise(augmenter.frame(phrase, rng)), 0.3, rng)
+                vary = augmenter.wrap if phrase.sentence else augmenter.frame
+                add(phrase.text, labels[name], 0.4, ALWAYS, True)
+                add(normalise(vary(phrase.text, rng)), labels[name], 0.3, ALWAYS, True)
+                heard = augmenter.corrupt(normalise(vary(phrase.text, rng)), 0.3, rng)
                 add(heard, labels[name], 0.2, ALWAYS, False)
         for lines in self.languages.values():
             for line in lines:
@@ -129,7 +129,7 @@ class Corpus:
             elif len(row.language) == 2 and row.language != DUTCH:
                 samples.setdefault(row.language, []).append(tokens(row.text))
         for found in self.phrases.values():
-            samples[DUTCH].extend(phrase.split() for phrase in found)
+            samples[DUTCH].extend(phrase.text.split() for phrase in found)
         for code, lines in self.languages.items():
             samples.setdefault(code, []).extend(tokens(line) for line in lines)
         return samples

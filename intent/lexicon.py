@@ -1,20 +1,37 @@
 """Words and phrases that speak for a label, beside the written utterances.
 
 For a thema they are the names of its products and its ``keywords``; ``lexicon/<label>.txt`` adds
-phrases, one a line, for any label: subjects of other services, small talk, ways to ask for a
-person. ``languages/<code>.txt`` holds words and sentences of other languages.
+lines for any label: subjects of other services, small talk, ways to ask for a person. A line that
+ends with a full stop or a question mark, is long, or begins like a sentence stands alone; any
+other is a subject to be put in a sentence. ``languages/<code>.txt`` holds words and sentences of
+other languages.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from intent.catalogue import Catalogue
 from intent.errors import TrainingDataError
 from intent.text import normalise
 
+_SENTENCE_STARTS: Final = frozenset(
+    ("ik", "we", "wij", "mag", "moet", "kan", "hoe", "waar", "wanneer", "wie", "wat", "er", "ze")
+    + ("hij", "de", "het", "mijn", "ons", "onze")
+)
 
-def read_lexicon(directory: Path, catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A normalised subject, or a sentence that stands alone."""
+
+    text: str
+    sentence: bool = False
+
+
+def read_lexicon(directory: Path, catalogue: Catalogue) -> dict[str, tuple[Phrase, ...]]:
     """Return normalised phrases per label, without repetition.
 
     Args:
@@ -24,13 +41,13 @@ def read_lexicon(directory: Path, catalogue: Catalogue) -> dict[str, tuple[str, 
     Raises:
         TrainingDataError: A file is not named after a label, or cannot be read.
     """
-    phrases: dict[str, dict[str, None]] = {label: {} for label in catalogue.labels}
+    phrases: dict[str, dict[Phrase, None]] = {label: {} for label in catalogue.labels}
     for thema in catalogue.themas:
         for keyword in thema.keywords:
-            phrases[thema.slug][normalise(keyword)] = None
+            phrases[thema.slug][Phrase(normalise(keyword))] = None
     for product in catalogue.products:
         for name in product.names:
-            phrases[product.thema][normalise(name)] = None
+            phrases[product.thema][Phrase(normalise(name))] = None
     for file in sorted((directory / "lexicon").glob("*.txt")):
         if file.stem not in phrases:
             raise TrainingDataError(
@@ -38,8 +55,8 @@ def read_lexicon(directory: Path, catalogue: Catalogue) -> dict[str, tuple[str, 
                 remedy=f"use one of {', '.join(phrases)}",
             )  # fmt: skip
         for line in _lines(file):
-            phrases[file.stem][normalise(line)] = None
-    return {label: tuple(p for p in found if p) for label, found in phrases.items()}
+            phrases[file.stem][Phrase(normalise(line), _is_sentence(line))] = None
+    return {label: tuple(p for p in found if p.text) for label, found in phrases.items()}
 
 
 def read_languages(directory: Path) -> dict[str, tuple[str, ...]]:
@@ -47,6 +64,12 @@ def read_languages(directory: Path) -> dict[str, tuple[str, ...]]:
     return {
         file.stem: tuple(_lines(file)) for file in sorted((directory / "languages").glob("*.txt"))
     }
+
+
+def _is_sentence(line: str) -> bool:
+    """Tell a sentence by its punctuation, its length or its first word."""
+    words = line.split()
+    return line.endswith((".", "?")) or len(words) >= 6 or words[0].lower() in _SENTENCE_STARTS
 
 
 def _lines(file: Path) -> list[str]:
