@@ -1,0 +1,301 @@
+"""The embedded model through vosk: espeak-ng callers are understood, bad sound invents nothing."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from asr.audio_files import read_speech
+from asr.engines import load_engine
+from asr.errors import ModelDamagedError
+from asr.model_files import embedded_model_dir
+from asr.recogniser import Engine, Partial
+from asr.training.espeak import speak
+from asr.training.telephone import through_codec
+from asr.transcribe import transcribe_file, transcribe_pcm
+from asr.wer import word_error_rate, word_errors
+
+QUESTIONS = (
+    "ik heb een vraag over mijn belastingbrief",
+    "hoe vraag ik een studietoelage aan voor mijn dochter",
+    "wanneer wordt het groeipakket uitbetaald",
+    "mijn rijbewijs is verlopen wat moet ik doen",
+    "krijg ik nog een premie voor zonnepanelen",
+    "ik kan niet inloggen met itsme",
+    "ik wil een klacht indienen over de bus",
+    "waar kan ik een sociale woning aanvragen",
+)
+needs_espeak = pytest.mark.skipif(
+    shutil.which("espeak-ng") is None, reason="espeak-ng is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    loaded = load_engine()
+    yield loaded
+    loaded.close()
+
+
+def say(text: str, voice: str = "nl", rate: int = 165) -> NDArray[np.int16]:
+    """A caller over an A-law line."""
+    audio = speak(text, voice, rate).audio
+    audio = np.concatenate([np.zeros(2000, np.float32), audio * 0.5, np.zeros(2000, np.float32)])
+    pcm: NDArray[np.int16] = np.rint(through_codec(audio, "ALAW") * 32767).astype(np.int16)
+    return pcm
+
+
+@needs_espeak
+@pytest.mark.parametrize("voice", ["nl", "nl+f4", "nl+m6"])
+def test_everyday_questions_are_understood(engine: Engine, voice: str) -> None:
+    """
+    At most one word in seven is wrong, with confidence; two of the voices were never trained on.
+    """
+    transcripts = [transcribe_pcm(engine, say(question, voice)) for question in QUESTIONS]
+
+    rate = word_error_rate(
+        word_errors(question, transcript.text)
+        for question, transcript in zip(QUESTIONS, transcripts, strict=True)
+    )
+    assert rate.rate < 0.15, f"{rate.errors} errors in {rate.words} words"
+    assert np.mean([transcript.confidence for transcript in transcripts]) > 0.6
+
+
+@needs_espeak
+def test_partials_come_while_the_caller_speaks(engine: Engine) -> None:
+    """
+    There are partials long before the end, and stable words are not taken back.
+    """
+    pcm = say("ik heb een vraag over de verkeersbelasting van mijn auto")
+    recogniser = engine.open()
+    partials: list[tuple[int, Partial]] = []
+    for start in range(0, len(pcm), 160):
+        partial = recogniser.accept(pcm[start : start + 160])
+        if partial is not None and partial.text:
+            partials.append((start, partial))
+    final = recogniser.finish().text
+    recogniser.close()
+
+    assert partials[0][0] < len(pcm) / 2
+    assert 5 <= len(partials)
+    stable = partials[-1][1].stable_text
+    assert stable
+    assert final.startswith(stable.rsplit(" ", 1)[0])
+
+
+@needs_espeak
+def test_words_carry_times_of_the_audio(engine: Engine) -> None:
+    """
+    A word after a pause begins after the pause.
+    """
+    pcm = np.concatenate([say("goedendag"), np.zeros(8000, np.int16), say("rijbewijs")])
+
+    words = transcribe_pcm(engine, pcm).words
+
+    assert words[-1].start_seconds > 1.5
+    assert words[-1].end_seconds < len(pcm) / 8000 + 0.3
+
+
+@needs_espeak
+def test_loudness_offset_and_clipping_do_not_hide_the_words(engine: Engine) -> None:
+    """
+    A caller 20 dB softer, one that clips and one with a DC offset are still understood.
+    """
+    question = "ik wil een klacht indienen over de bus"
+    pcm = say(question).astype(np.float64)
+    changed = {
+        "soft": pcm * 0.1,
+        "clipping": np.clip(pcm * 6, -32768, 32767),
+        "offset": np.clip(pcm + 3000, -32768, 32767),
+    }
+
+    for name, sound in changed.items():
+        transcript = transcribe_pcm(engine, sound.astype(np.int16))
+        errors = word_errors(question, transcript.text).errors
+        assert errors <= 3, f"{name}: {errors} errors"
+
+
+@needs_espeak
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100, 48000])
+def test_files_of_any_rate_and_stereo_are_understood(
+    engine: Engine, tmp_path: Path, rate_hz: int
+) -> None:
+    """
+    The same words come out of a recording at any rate, in two channels.
+    """
+    audio = say("wanneer wordt het groeipakket uitbetaald").astype(np.float64) / 32768
+    count = len(audio) * rate_hz // 8000
+    wide = np.interp(np.arange(count) * 8000 / rate_hz, np.arange(len(audio)), audio)
+    path = tmp_path / "question.wav"
+    soundfile.write(path, np.stack([wide, wide], axis=1), rate_hz)
+
+    transcript = transcribe_file(engine, path)
+
+    assert "groeipakket" in transcript.text
+    assert len(audio) / 8000 == pytest.approx(transcript.audio_seconds, abs=0.01)
+    assert {"file", "text", "confidence", "words", "audio_seconds", "seconds"} == set(
+        transcript.as_json()
+    )
+
+
+def _sounds() -> dict[str, NDArray[np.float64]]:
+    rng = np.random.default_rng(9)
+    time_seconds = np.arange(5 * 8000) / 8000
+    music = np.zeros(len(time_seconds))
+    for beat in range(10):
+        envelope = np.where(time_seconds >= beat / 2, np.exp(-4 * (time_seconds - beat / 2)), 0)
+        for note in rng.choice(24, 3, replace=False):
+            music += envelope * np.sin(2 * np.pi * 196 * 2 ** (note / 12) * time_seconds)
+    return {
+        "silence": np.zeros(len(time_seconds)),
+        "faint noise": rng.normal(0, 10, len(time_seconds)),
+        "loud noise": rng.normal(0, 3000, len(time_seconds)),
+        "ringing tone": 5000 * np.sin(2 * np.pi * 425 * time_seconds) * (time_seconds % 3 < 1),
+        "keypad tone": 4000
+        * (np.sin(2 * np.pi * 770 * time_seconds) + np.sin(2 * np.pi * 1336 * time_seconds)),
+        "music": 3000 * music,
+        "offset only": np.full(len(time_seconds), 8000.0),
+        "square wave at full scale": 32767 * np.sign(np.sin(2 * np.pi * 120 * time_seconds)),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_sounds()))
+def test_sound_without_speech_invents_nothing(engine: Engine, name: str) -> None:
+    """
+    Hardly a word comes out, and what does has a confidence that nobody would act on.
+    """
+    pcm = np.clip(_sounds()[name], -32768, 32767).astype(np.int16)
+
+    transcript = transcribe_pcm(engine, pcm)
+
+    assert len(transcript.text.split()) <= 2
+    assert transcript.confidence < 0.5
+    if name in {"silence", "faint noise", "offset only"}:
+        assert "" == transcript.text
+
+
+@needs_espeak
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "good morning my husband lost his job and we need some help with the rent"),
+        ("fr", "bonjour mon mari a perdu son travail et nous cherchons de l'aide"),
+        ("de", "guten Morgen mein Mann hat seine Arbeit verloren und wir brauchen Hilfe"),
+    ],
+)
+def test_other_languages_are_not_taken_for_dutch(engine: Engine, language: str, text: str) -> None:
+    """
+    The confidence is far below that of a Dutch question.
+    """
+    transcript = transcribe_pcm(engine, say(text, language))
+
+    assert transcript.confidence < 0.5
+
+
+@needs_espeak
+def test_a_minute_of_speech_is_bounded(engine: Engine) -> None:
+    """
+    60 s of questions: understood, not slower than life, memory within 200 MB of before.
+    """
+    one = np.concatenate([say(question) for question in QUESTIONS])
+    pcm = np.tile(one, 60 * 8000 // len(one) + 1)[: 60 * 8000]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+
+    transcript = transcribe_pcm(engine, pcm)
+
+    assert time.process_time() - began < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+    assert len(transcript.text.split()) > 60
+
+
+@needs_espeak
+def test_streams_do_not_hear_each_other(engine: Engine) -> None:
+    """
+    Eight callers at once, packet by packet, each hear only themselves.
+    """
+    callers = [say(question) for question in QUESTIONS]
+    alone = [transcribe_pcm(engine, pcm).text for pcm in callers]
+    recognisers = [engine.open() for _ in callers]
+    for start in range(0, max(len(pcm) for pcm in callers), 160):
+        for recogniser, pcm in zip(recognisers, callers, strict=True):
+            if start < len(pcm):
+                recogniser.accept(pcm[start : start + 160])
+    together = [recogniser.finish().text for recogniser in recognisers]
+    for recogniser in recognisers:
+        recogniser.close()
+
+    assert alone == together
+
+
+@needs_espeak
+def test_whole_question_in_one_piece_is_heard_alike(engine: Engine) -> None:
+    """
+    A recording given at once reads as it does in packets.
+    """
+    pcm = say(QUESTIONS[1])
+    recogniser = engine.open()
+    recogniser.accept(pcm)
+    at_once = recogniser.finish().text
+    recogniser.close()
+
+    assert transcribe_pcm(engine, pcm).text == at_once
+
+
+def test_embedded_model_is_whole_and_small() -> None:
+    """
+    At most 10 MB, no file above 6 MB, card and checksums included.
+    """
+    folder = embedded_model_dir()
+    sizes = {path.name: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+    assert sum(sizes.values()) <= 10_000_000
+    assert max(sizes.values()) <= 6_000_000
+    assert {"README.md", "checksums.sha256", "final.mdl", "words.txt"} <= set(sizes)
+
+
+def test_damaged_model_is_refused(tmp_path: Path) -> None:
+    """
+    One changed octet in the weights: the file is named, nothing is loaded.
+    """
+    folder = tmp_path / "model"
+    shutil.copytree(embedded_model_dir(), folder)
+    path = folder / "am" / "final.mdl"
+    octets = bytearray(path.read_bytes())
+    octets[len(octets) // 2] ^= 1
+    path.write_bytes(bytes(octets))
+
+    with pytest.raises(ModelDamagedError, match=r"final\.mdl: the file differs"):
+        load_engine("vosk", folder)
+
+
+@needs_espeak
+def test_words_of_a_caller_reach_no_output(tmp_path: Path) -> None:
+    """
+    The engine prints nothing: neither words nor vosk's own log.
+    """
+    path = tmp_path / "question.wav"
+    soundfile.write(path, say("groeipakket"), 8000)
+    code = (
+        "import sys; from pathlib import Path; from asr.engines import load_engine\n"
+        "from asr.transcribe import transcribe_file\n"
+        "print(repr(transcribe_file(load_engine(), Path(sys.argv[1]))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert "" == done.stderr
+    assert "groeipakket" not in done.stdout
+    assert read_speech(path).size > 0
