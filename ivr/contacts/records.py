@@ -13,30 +13,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum, unique
 from typing import Any
 
-
-@unique
-class Outcome(StrEnum):
-    """How a call ended. The values are metric labels and stored words: never rename one."""
-
-    ROUTED = "routed"
-    """A voorlichter group took the call."""
-    REFUSED = "refused"
-    """Never answered: full, draining, not ready, no codec, blocked."""
-    ABANDONED = "abandoned"
-    """The caller hung up before a transfer was accepted."""
-    MENU_ROUTED = "menu_routed"
-    """A group took the call that the caller had chosen in the keuzemenu."""
-    UNROUTED = "unrouted"
-    """Nobody could be reached, or we are closed."""
-    CALLBACK = "callback"
-    """The caller asked to be called back."""
-    MEDIA_FAILED = "media_failed"
-    """Audio never came, or stopped; or this process died during the call."""
-    TRANSFER_UNCONFIRMED = "transfer_unconfirmed"
-    """The caller left after a transfer was accepted and before it was confirmed."""
+from ivr.call.states import Outcome
 
 
 def _check(call_id: str, *moments: datetime | None) -> None:

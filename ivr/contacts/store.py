@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session, selectinload
 
+from ivr.call.states import Outcome
 from ivr.contacts.database import migrate, open_engine, shown, translated
 from ivr.contacts.errors import RecordRefusedError
 from ivr.contacts.models import Base, Call, Decision, StageLatency, TransferAttempt, Utterance
@@ -25,7 +26,6 @@ from ivr.contacts.records import (
     CallOpened,
     ContactRecord,
     DecisionTaken,
-    Outcome,
     StageMeasured,
     TransferTried,
     UtteranceHeard,

@@ -271,7 +271,7 @@ class CallRegister:
             records.CallEnded(
                 call_id=self.call_id,
                 ended_at=self._now(),
-                outcome=records.Outcome(end.outcome.value),
+                outcome=end.outcome,
                 thema=end.thema,
                 group=end.group,
                 sip_status=self._status,

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr.call.states import Outcome
 from ivr.contacts.models import Call
 from ivr.contacts.privacy import normalise_number
 from ivr.contacts.records import (
@@ -22,7 +23,6 @@ from ivr.contacts.records import (
     CallOpened,
     ContactRecord,
     DecisionTaken,
-    Outcome,
     StageMeasured,
     TransferTried,
     UtteranceHeard,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ivr.call.states import Outcome
 from ivr.contacts.records import (
     CallEnded,
     CallOpened,
     DecisionTaken,
-    Outcome,
     TransferTried,
     UtteranceHeard,
     WordHeard,

@@ -16,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from ivr.call.states import Outcome
 from ivr.contacts.errors import RecordRefusedError
 from ivr.contacts.models import Base
 from ivr.contacts.records import (
@@ -23,7 +24,6 @@ from ivr.contacts.records import (
     CallEnded,
     CallOpened,
     DecisionTaken,
-    Outcome,
     StageMeasured,
     TransferTried,
     UtteranceHeard,
