@@ -2,7 +2,7 @@
 
 No threshold is written down anywhere: for each action the policy computes what it costs on
 average, given the calibrated probabilities, and takes the cheapest. With the default costs a
-thema is routed on at about 0.87 and confirmed above about one half.
+thema is routed on at about 0.85 and confirmed above about one half, when few others are likely.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ def decide(
         options, seconds[DecisionAction.CHOOSE] = _cheapest_menu(themas, costs)
         if may_propose:
             seconds[DecisionAction.ROUTE] = (1.0 - best.probability) * costs.misroute(best.thema)
-            _, menu_after_no = _cheapest_menu(themas[1:] or themas, costs)
-            seconds[DecisionAction.CONFIRM] = (
-                costs.confirm_seconds + (1.0 - best.probability) * menu_after_no
-            )
+            wrong = 1.0 - best.probability
+            # Known then: it is one of the others, which become as much likelier.
+            _, menu_after_no = _cheapest_menu(themas[1:] or themas, costs, outof=wrong)
+            seconds[DecisionAction.CONFIRM] = costs.confirm_seconds + wrong * menu_after_no
     if may_repeat:
         clearer = costs.repeat_success * (1.0 - confidence) if ranking else costs.repeat_success
         otherwise = min(seconds.values()) if themas else costs.human_seconds
@@ -113,8 +113,16 @@ def decide(
     )
 
 
-def _cheapest_menu(themas: Sequence[Ranked], costs: Costs) -> tuple[tuple[str, ...], float]:
-    """Return the options, likeliest first, and the cost of the menu length that costs least."""
+def _cheapest_menu(
+    themas: Sequence[Ranked], costs: Costs, *, outof: float = 1.0
+) -> tuple[tuple[str, ...], float]:
+    """Return the options, likeliest first, and the cost of the menu length that costs least.
+
+    Args:
+        themas: Likeliest first; not empty.
+        costs: In seconds.
+        outof: The probability that all labels still possible have together.
+    """
     best: tuple[tuple[str, ...], float] = ((), float("inf"))
     covered = 0.0
     for count, ranked in enumerate(themas[:MENU_MOST], start=1):
@@ -122,7 +130,7 @@ def _cheapest_menu(themas: Sequence[Ranked], costs: Costs) -> tuple[tuple[str, .
         price = (
             costs.menu_seconds
             + count * costs.menu_option_seconds
-            + max(0.0, 1.0 - covered) * costs.human_seconds
+            + max(0.0, 1.0 - covered / max(outof, 1e-9)) * costs.human_seconds
         )
         # A menu of one option is a confirmation, which the caller answers faster.
         if (count > 1 or len(themas) == 1) and price < best[1]:

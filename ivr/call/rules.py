@@ -82,8 +82,8 @@ class Costs:
     misroute_seconds_by_thema: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    confirm_seconds: float = 6.0
-    """Asking "gaat uw vraag over ...?" and hearing the answer."""
+    confirm_seconds: float = 8.0
+    """Asking "gaat uw vraag over ...?" (7.5 s, which most interrupt) and hearing the answer."""
     menu_seconds: float = 8.0
     """A menu before its first option."""
     menu_option_seconds: float = 3.0
