@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from ivr.sip.settings import SipSettings, Srtp, TlsFiles
 
@@ -108,6 +107,9 @@ def load_speech(path: Path) -> NDArray[np.int16]:
         raise ValueError(f"{path} is not a sound file; give a WAV or FLAC file") from None
     mono = samples.mean(axis=1)
     if rate != RATE_HZ:
+        # Here, because it takes longer to load than all the rest of an agent.
+        from scipy.signal import resample_poly
+
         mono = resample_poly(mono, RATE_HZ, rate)
     speech: NDArray[np.int16] = np.clip(mono * 32767, -32768, 32767).astype(np.int16)
     return speech

@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -33,6 +34,10 @@ _SRTP: Final = {
     Srtp.OPTIONAL: pj.PJMEDIA_SRTP_OPTIONAL,
     Srtp.MANDATORY: pj.PJMEDIA_SRTP_MANDATORY,
 }
+
+
+# The library's state is the process's; a second endpoint would abort it.
+_IN_USE: Final = threading.Lock()
 
 
 class _Endpoint(pj.Endpoint):
@@ -89,6 +94,7 @@ class Runtime:
         self._before_close = before_close
         self._options = native.OptionsAnswer(options_status)
         self._endpoint: Any = None
+        self._holds_library = False
 
     def open(self) -> None:
         """Start the library and open the transports.
@@ -98,6 +104,11 @@ class Runtime:
         """
         self.settings.check()
         _allow_open_files(self.settings.max_legs * PORTS_PER_LEG + _SPARE_FILES)
+        if not _IN_USE.acquire(blocking=False):
+            raise LibraryError(
+                "this process runs a telephony already and pjsua2 allows one; stop that one first"
+            )
+        self._holds_library = True
         native.silence_log()
         # The media thread enters Python for each leg's frame, and waits this long for every
         # thread that computes: 60 legs at the default of 5 ms lose their clock beside one.
@@ -132,6 +143,15 @@ class Runtime:
 
     def close(self) -> None:
         """End the endpoint; safe after a failed :meth:`open`."""
+        if not self._holds_library:
+            return
+        self._holds_library = False
+        try:
+            self._close()
+        finally:
+            _IN_USE.release()
+
+    def _close(self) -> None:
         if self._endpoint is None:
             return
         guarded(self._before_close)

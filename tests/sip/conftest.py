@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,55 @@ import pytest
 from tests.sip.stage import FakeStage, PjsuaStage, Stage
 
 
+class StageHolder:
+    """At most one real telephony at a time: pjsua2 allows no more in a process."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._stage: PjsuaStage | None = None
+
+    def shared(self) -> PjsuaStage:
+        """The one with usual settings; each test has lines of its own."""
+        if self._stage is None:
+            self._stage = PjsuaStage(self._folders.mktemp("sip"))
+        return self._stage
+
+    def close(self) -> None:
+        """End it, to make room."""
+        stage, self._stage = self._stage, None
+        if stage is not None:
+            stage.close()
+
+
 @pytest.fixture(scope="session")
-def pjsua_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PjsuaStage]:
-    """The real telephony, shared: each test has lines of its own."""
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StageHolder]:
+    """The holder of the real telephony."""
     pytest.importorskip("pjsua2", reason="pjsua2 is not built: run make setup")
     if shutil.which("sipp") is None:
         pytest.skip("SIPp is not installed: run make setup-tests")
-    stage = PjsuaStage(tmp_path_factory.mktemp("sip"))
-    yield stage
-    stage.close()
+    holder = StageHolder(tmp_path_factory)
+    yield holder
+    holder.close()
+
+
+@pytest.fixture
+def pjsua_stage(stages: StageHolder) -> PjsuaStage:
+    """The real telephony, shared."""
+    return stages.shared()
+
+
+@pytest.fixture
+def own_stage(stages: StageHolder, tmp_path: Path) -> Iterator[Callable[..., PjsuaStage]]:
+    """A function that starts a real telephony with settings of one's own."""
+    stages.close()
+    with ExitStack() as running:
+
+        def start(**changes: object) -> PjsuaStage:
+            stage = PjsuaStage(tmp_path, **changes)
+            running.callback(stage.close)
+            return stage
+
+        yield start
 
 
 @pytest.fixture(params=["fake", "pjsua"])

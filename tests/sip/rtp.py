@@ -34,6 +34,7 @@ class RtpPeer:
         self.received = 0
         self.address: tuple[str, int] | None = None
         self._heard = threading.Event()
+        self._sound = threading.Event()
         self._stop = threading.Event()
         self._talk = threading.Event()
         self._lock = threading.Lock()
@@ -62,6 +63,16 @@ class RtpPeer:
         """Return when the other side sends."""
         if not self._heard.wait(within_seconds):
             raise TimeoutError("no RTP arrived")
+
+    def wait_for_sound(self, within_seconds: float = 10.0) -> None:
+        """Return when the other side sends more than silence."""
+        if not self._sound.wait(within_seconds):
+            raise TimeoutError("only silence arrived")
+
+    @property
+    def heard_sound(self) -> bool:
+        """Whether the other side sent more than silence."""
+        return self._sound.is_set()
 
     def keep_talking(self, on: bool = True) -> None:
         """Send a tone from now on, or nothing any more."""
@@ -108,9 +119,13 @@ class RtpPeer:
     def _listen(self) -> None:
         while not self._stop.is_set():
             try:
-                _, self.address = self._socket.recvfrom(2048)
+                packet, self.address = self._socket.recvfrom(2048)
             except TimeoutError:
                 continue
+            # A-law: the larger the code without its even bits inverted, the louder.
+            loudness = (np.frombuffer(packet[12:], np.uint8) ^ 0x55) & 0x7F
+            if packet[1] & 0x7F == self._payload and loudness.max(initial=0) > 0x40:
+                self._sound.set()
             self.received += 1
             self._heard.set()
 

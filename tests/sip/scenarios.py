@@ -166,13 +166,16 @@ def plain(status: int = 200) -> str:
 
 def wait_for(method: str, *, check: str = "") -> str:
     """Wait for a request; with ``check``, its text must match that expression."""
-    action = (
-        f'<action><ereg regexp="{check}" search_in="msg" check_it="true" assign_to="junk"/>'
-        "</action>"
-        if check
-        else ""
-    )
-    return f'<recv request="{method}">{action}</recv>'
+    actions = ""
+    if method == "INVITE":
+        for name, field in (("to", "To:"), ("from", "From:")):
+            actions += (
+                f'<ereg regexp=".*" search_in="hdr" header="{field}" check_it="true" '
+                f'assign_to="{name}"/>'
+            )
+    if check:
+        actions += f'<ereg regexp="{check}" search_in="msg" check_it="true" assign_to="junk"/>'
+    return f'<recv request="{method}" rrs="true"><action>{actions}</action></recv>'
 
 
 def pause(ms: int) -> str:
@@ -190,12 +193,25 @@ def be_hung_up() -> list[str]:
     return [wait_for("BYE"), reply(200)]
 
 
+def send_bye_as_target() -> str:
+    """Hang up a call that we were asked into."""
+    return send(
+        f"""BYE [next_url] SIP/2.0
+{_VIA}
+From: [$to];tag=[pid]t[call_number]
+To: [$from]
+Call-ID: [call_id]
+CSeq: 9 BYE
+Max-Forwards: 70"""
+    )
+
+
 def write(folder: Path, name: str, *steps: str | list[str]) -> Path:
     """Write a scenario file and return it."""
     flat = [text for step in steps for text in ([step] if isinstance(step, str) else step)]
     text = "\n".join(flat)
     # SIPp wants every variable used twice, or named here.
-    names = ",".join(name for name in ("to", "junk") if f'assign_to="{name}"' in text)
+    names = ",".join(name for name in ("to", "from", "junk") if f'assign_to="{name}"' in text)
     reference = f'<Reference variables="{names}"/>' if names else ""
     file = folder / f"{name}.xml"
     file.write_text(

@@ -1,0 +1,303 @@
+"""``wegwijs demo``: one real SIP call, from a caller to a voorlichter group, on this machine."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+import soundfile
+
+from ivr.app import call_rules, prompt_book
+from ivr.call.prompts import SpokenPrompt
+from ivr.contacts.models import Call
+from ivr.contacts.store import ContactStore
+from ivr.demo.dead_air import DeadAir, dead_airs
+from ivr.demo.director import Act, Deed, Director
+from ivr.demo.errors import DemoError, DemoUsageError
+from ivr.demo.processes import Child
+from ivr.demo.render import show, write_svg
+from ivr.demo.replay import Pressed
+from ivr.demo.speech import QUESTION, check_digits, write_question
+from ivr.demo.stage import CENTRE, PHONE, Stage, StageSettings, require_pjsua2
+from ivr.demo.timeline import Evidence, Story, tell
+from ivr.errors import ContactStoreError, PromptError, WegwijsError
+
+_TURN_SECONDS: Final = 0.1
+_CALL_SECONDS: Final = 240.0
+"""A caller who says nothing hears everything twice; that takes a minute and a half."""
+_RECORD_SECONDS: Final = 15.0
+_TALK_SECONDS: Final = 2.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the caller of a demonstration does."""
+
+    say: str | None = None
+    audio: Path | None = None
+    digits: str = ""
+
+
+def run_demo(
+    *,
+    say: str | None,
+    audio: Path | None,
+    digits: str | None,
+    json_output: bool,
+    svg: Path | None,
+    home: Path | None,
+    settings: StageSettings | None = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+) -> int:
+    """Show one call.
+
+    Args:
+        say: What the caller says.
+        audio: Recording of what the caller says.
+        digits: Keys that the caller presses.
+        json_output: One JSON object instead of the timeline.
+        svg: File for the timeline as a picture.
+        home: Home folder of the service; a temporary one, removed afterwards, when None.
+        settings: For tests: groups that do not answer, other timers.
+        stdout: For the result.
+        stderr: For progress, when it is a terminal, and for what went wrong.
+
+    Returns:
+        0 when the caller reached a voorlichter group, 1 when not, 2 for wrong usage.
+    """
+    out, errors = stdout or sys.stdout, stderr or sys.stderr
+
+    def progress(text: str) -> None:
+        if errors.isatty():
+            print(f"{text} ...", file=errors, flush=True)
+
+    try:
+        request = Request(say=say, audio=audio, digits=check_digits(digits))
+        if svg is not None and not svg.absolute().parent.is_dir():
+            raise DemoUsageError(
+                f"{svg.absolute().parent}: no such folder for --svg; make it first"
+            )
+        story = demonstrate(request, settings=settings, home=home, progress=progress)
+        if svg is not None:
+            write_svg(story, svg)
+    except DemoUsageError as error:
+        print(f"wegwijs: {error}", file=errors)
+        return 2
+    except WegwijsError as error:
+        print(f"wegwijs: {error}", file=errors)
+        return 1
+    if json_output:
+        print(json.dumps(story.as_json(), ensure_ascii=False), file=out, flush=True)
+    else:
+        show(story, out)
+    return 0 if story.reached else 1
+
+
+def demonstrate(
+    request: Request,
+    *,
+    settings: StageSettings | None = None,
+    home: Path | None = None,
+    progress: Progress = lambda text: None,
+) -> Story:
+    """Place one call and tell what came of it; every process is gone when this returns.
+
+    Raises:
+        DemoUsageError: The question cannot be used.
+        WegwijsError: Something is missing or broke; the message names the remedy.
+    """
+    require_pjsua2()
+    say = request.say
+    if say is None and request.audio is None and not request.digits:
+        say = QUESTION
+    with tempfile.TemporaryDirectory(prefix="wegwijs-caller-") as folder:
+        question = write_question(Path(folder), say, request.audio)
+        with _ended_by_signals(), Stage(settings, home) as stage:
+            progress("starting voorlichter groups")
+            stage.start_centre()
+            progress("starting the service (about 5 s)")
+            stage.start_phone()
+            progress("calling (about 30 s)")
+            call = StagedCall(stage, question, request.digits)
+            call.run()
+            said = say if say is not None else None
+            if request.audio is not None:
+                said = f"recording {request.audio.name}"
+            return call.story(said)
+
+
+class StagedCall:
+    """One caller on a stage where service and contact centre are ready.
+
+    Args:
+        stage: Started.
+        question: WAV of what the caller says; None for a caller with keys only.
+        digits: Keys to press.
+        name: Of the caller, when a stage has several.
+    """
+
+    def __init__(
+        self, stage: Stage, question: Path | None, digits: str = "", *, name: str = "caller"
+    ) -> None:
+        self._stage = stage
+        self._question = question
+        self._name = name
+        self._director = Director(speaks=question is not None, digits=digits)
+        self._recording = stage.folder / f"{name}.wav"
+        self._pressed: list[Pressed] = []
+        self._call_id: str | None = None
+        self._caller: Child | None = None
+
+    def run(self) -> None:
+        """Call, and follow the call to its end.
+
+        Raises:
+            DemoError: The service broke, or the call does not end.
+        """
+        self.dial()
+        until = time.monotonic() + _CALL_SECONDS
+        while not self.step():
+            if time.monotonic() > until:
+                raise DemoError("the call did not end in time; see what 'wegwijs check' says")
+
+    def dial(self) -> None:
+        """Let the caller dial."""
+        self._caller = self._stage.start_caller(
+            self._stage.uri,
+            *("--record", str(self._recording)),
+            *("--talk-seconds", str(_TALK_SECONDS)),
+            *("--max-seconds", str(_CALL_SECONDS - 20)),
+            name=self._name,
+        )
+
+    def step(self) -> bool:
+        """Take the next happening, or a tenth of a second; True when the caller is gone.
+
+        Raises:
+            DemoError: The service broke.
+        """
+        happening = self._stage.next(_TURN_SECONDS)
+        now = time.monotonic()
+        if happening is not None:
+            source, event = happening.source, happening.event
+            if source == PHONE and event == "gone":
+                raise DemoError("the service ended in the middle of the call; start it again")
+            if source == PHONE and event == "call_offered" and self._call_id is None:
+                self._call_id = str(happening.fields["call_id"])
+            if source == PHONE and event == "state":
+                if happening.fields.get("call_id") == self._call_id:
+                    self._director.entered(str(happening.fields["new"]), now)
+            if source == self._name and event == "error":
+                raise DemoError(f"the caller: {happening.fields.get('text', 'failed')}")
+            if source == self._name and event == "gone":
+                return True
+        deed = self._director.due(now)
+        if deed is not None:
+            self._do(deed)
+        return False
+
+    def story(self, said: str | None) -> Story:
+        """Tell the call that is over.
+
+        Raises:
+            WegwijsError: The contact record cannot be read.
+        """
+        stage = self._stage
+        call = self._record()
+        # Let the contact centre say that it is over.
+        while stage.next(0.3) is not None:
+            continue
+        rules = call_rules(stage.config, stage.catalogue, stage.config.lines["*"])
+        return tell(
+            Evidence(
+                said=said,
+                happenings=stage.happenings,
+                pressed=self._pressed,
+                dead_airs=self._dead_airs(),
+                call=call,
+                rules=rules,
+                prompt_text=self._prompt_texts(),
+                centre=CENTRE,
+                phone=PHONE,
+                caller=self._name,
+            )
+        )
+
+    def _do(self, deed: Deed) -> None:
+        if self._caller is None:
+            return
+        if deed.act is Act.SAY:
+            self._caller.send(do="say", file=str(self._question))
+        else:
+            self._pressed.append(Pressed(time=time.time(), key=deed.key))
+            self._caller.send(do="digits", digits=deed.key)
+
+    def _record(self) -> Call | None:
+        """The contact record, once it is complete; as it is when that takes too long."""
+        if self._call_id is None:
+            return None
+        store = ContactStore(self._stage.home.database_url, read_only=True)
+        try:
+            until = time.monotonic() + _RECORD_SECONDS
+            while True:
+                call = store.get(self._call_id)
+                if call is not None and call.ended_at is not None:
+                    return call
+                if time.monotonic() > until:
+                    return call
+                self._stage.next(_TURN_SECONDS)
+        except ContactStoreError as error:
+            raise DemoError(f"the contact record cannot be read: {error}") from None
+        finally:
+            store.close()
+
+    def _dead_airs(self) -> list[DeadAir]:
+        try:
+            stereo, _ = soundfile.read(self._recording, dtype="int16", always_2d=True)
+        except (OSError, soundfile.LibsndfileError):
+            return []
+        return dead_airs(stereo[:, 0], stereo[:, 1])
+
+    def _prompt_texts(self) -> Callable[[SpokenPrompt], str]:
+        stage = self._stage
+        try:
+            book = prompt_book(stage.config, stage.catalogue, stage.home, "")
+        except WegwijsError:
+            return lambda prompt: prompt.prompt.value
+
+        def text(prompt: SpokenPrompt) -> str:
+            try:
+                return book.text(prompt)
+            except PromptError:
+                return prompt.prompt.value
+
+        return text
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does: in order, with every process stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

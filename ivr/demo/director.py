@@ -1,0 +1,113 @@
+"""What the demo's caller does next. Pure: time is an argument, deeds are returned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final
+
+SAYINGS_MOST: Final = 3
+"""A caller who is asked again says it again; nobody does that for ever."""
+_MENU_KEY: Final = "1"
+_HUMAN_KEY: Final = "0"
+_GREETING_SECONDS: Final = 1.0
+"""How long a caller who wants keys listens to the greeting."""
+_BREATH_SECONDS: Final = 0.3
+_HEARING_SECONDS: Final = 1.5
+"""How much of a menu or question the caller hears before the key."""
+
+
+@unique
+class Act(StrEnum):
+    """What a caller can do."""
+
+    SAY = "say"
+    PRESS = "press"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One act, due now."""
+
+    act: Act
+    key: str = ""
+    """The key to press."""
+
+
+class Director:
+    """Decides from the service's states; :class:`DeafDirector` needs none.
+
+    Args:
+        speaks: Whether the caller has a question to say.
+        digits: Keys to press, one in each menu or confirmation.
+    """
+
+    def __init__(self, *, speaks: bool, digits: str) -> None:
+        self._speaks = speaks
+        self._digits = digits
+        self._said = 0
+        self._due: tuple[float, Deed] | None = None
+        self._state = ""
+        if not speaks and not digits.startswith(_HUMAN_KEY):
+            # Any key but 0 opens the keuzemenu; 0 is a human at once.
+            self._digits = _MENU_KEY + digits
+
+    @property
+    def left(self) -> str:
+        """Keys that were never due."""
+        return self._digits
+
+    def entered(self, state: str, at: float) -> None:
+        """The service's call is in a new state; what was planned for the old one is off."""
+        self._state, self._due = state, None
+        self._plan(at)
+
+    def due(self, at: float) -> Deed | None:
+        """The deed whose time has come, once."""
+        if self._due is None or at < self._due[0]:
+            return None
+        deed = self._due[1]
+        self._due = None
+        if deed.act is Act.SAY:
+            self._said += 1
+        else:
+            self._digits = self._digits[1:]
+            # A key that is not in the menu leaves the call in the menu, without news of it.
+            if self._state in ("menu", "confirming"):
+                self._plan(at)
+        return deed
+
+    def _plan(self, at: float) -> None:
+        if self._state == "listening" and self._speaks and self._said < SAYINGS_MOST:
+            self._due = (at + _BREATH_SECONDS, Deed(Act.SAY))
+        elif not self._digits:
+            return
+        elif self._state in ("menu", "confirming"):
+            self._due = (at + _HEARING_SECONDS, Deed(Act.PRESS, self._digits[0]))
+        elif self._state in ("greeting", "prompting", "listening") and not self._speaks:
+            self._due = (at + _GREETING_SECONDS, Deed(Act.PRESS, self._digits[0]))
+
+
+class DeafDirector:
+    """Decides from the ends of prompts alone, for a service whose states are not known.
+
+    Args:
+        speaks: Whether the caller has a question to say.
+        digits: Keys to press, one after each prompt that follows the question.
+    """
+
+    def __init__(self, *, speaks: bool, digits: str) -> None:
+        self._sayings_left = 2 if speaks else 0
+        self._spoken = False
+        self._digits = digits
+
+    def prompt_ended(self) -> Deed | None:
+        """What the caller answers to a prompt that was heard to its end."""
+        if self._sayings_left and not (self._spoken and self._digits):
+            self._sayings_left -= 1
+            self._spoken = True
+            return Deed(Act.SAY)
+        if self._digits:
+            key, self._digits = self._digits[0], self._digits[1:]
+            return Deed(Act.PRESS, key)
+        return None

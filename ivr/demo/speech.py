@@ -1,0 +1,83 @@
+"""The caller's question as a sound file: spoken by espeak-ng, or a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from asr.audio_files import read_speech
+from asr.errors import AudioUnreadableError
+from ivr.demo.errors import DemoError, DemoUsageError
+from ivr.errors import PromptError
+from ivr.prompts.tts import EspeakNg
+
+QUESTION: Final = "Goeiemorgen, ik zou graag een studietoelage aanvragen voor mijn oudste zoon."
+"""What the demo's caller asks when nothing else was said."""
+_LONGEST_TEXT: Final = 500
+_LONGEST_SECONDS: Final = 60.0
+_RATE_HZ: Final = 8000
+_KEYS: Final = frozenset("0123456789*#")
+# Another voice than the prompts', so that the recogniser's training heard it no more than others.
+_VOICE: Final = EspeakNg("nl+f2", words_per_minute=150, pitch=45)
+
+
+def check_digits(digits: str | None) -> str:
+    """Return the keys to press; empty for none.
+
+    Raises:
+        DemoUsageError: Something is no key.
+    """
+    if digits is not None and not (digits and _KEYS.issuperset(digits)):
+        raise DemoUsageError("--digits takes keys of a telephone: 0-9, * and #; for example 2")
+    return digits or ""
+
+
+def write_question(folder: Path, say: str | None, audio: Path | None) -> Path | None:
+    """Write what the caller says as a WAV of 8000 Hz in ``folder``; None when nothing is said.
+
+    Raises:
+        DemoUsageError: The text or the recording cannot be used.
+        DemoError: The voice is missing.
+    """
+    if say is not None and audio is not None:
+        raise DemoUsageError("--say and --audio exclude each other; give one of them")
+    if audio is not None:
+        return _write(folder, _recorded(audio))
+    if say is None:
+        return None
+    if not say.strip():
+        raise DemoUsageError("--say is empty; give a question, or leave it out")
+    if len(say) > _LONGEST_TEXT:
+        raise DemoUsageError(f"--say takes at most {_LONGEST_TEXT} characters")
+    try:
+        samples, rate_hz = _VOICE.speak(say)
+    except PromptError as error:
+        raise DemoError(
+            f"the caller cannot speak: {str(error).partition('; ')[0]}; install espeak-ng "
+            "(apt-get install espeak-ng), or give a recording with --audio FILE"
+        ) from None
+    path = folder / "question.wav"
+    soundfile.write(path, samples, rate_hz, subtype="PCM_16")
+    return path
+
+
+def _recorded(audio: Path) -> NDArray[np.int16]:
+    try:
+        samples = read_speech(audio)
+    except AudioUnreadableError as error:
+        raise DemoUsageError(str(error)) from None
+    if len(samples) > _LONGEST_SECONDS * _RATE_HZ:
+        raise DemoUsageError(
+            f"{audio} is longer than {_LONGEST_SECONDS:.0f} s; a caller's turn is shorter: cut it"
+        )
+    return samples
+
+
+def _write(folder: Path, samples: NDArray[np.int16]) -> Path:
+    path = folder / "question.wav"
+    soundfile.write(path, samples, _RATE_HZ, subtype="PCM_16")
+    return path

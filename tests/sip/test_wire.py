@@ -1,0 +1,557 @@
+"""What only a real peer can show: messages, codecs, packets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ivr.engine.ports import (
+    DigitPressed,
+    HungUp,
+    MediaLost,
+    MediaReady,
+    PlayFinished,
+    PlayStarted,
+    TargetHungUp,
+    TransferMethod,
+    TransferProgress,
+)
+from tests.integration.sipp import Sipp
+from tests.sip import scenarios as sip
+from tests.sip.rtp import RtpPeer
+from tests.sip.stage import WITHIN_SECONDS, Heard, Peer, PjsuaStage, wait_until_bound
+
+pytestmark = pytest.mark.sipp
+
+OFFER = sip.invite(body=sip.sdp(sip.PCMA))
+STAYS = [sip.accepted(), sip.be_hung_up()]
+
+
+def answered(stage: PjsuaStage, heard: Heard) -> int:
+    """Answer, up to the audio; the slot."""
+    stage.do(heard.leg.answer)
+    return heard.next(MediaReady).slot
+
+
+def end(stage: PjsuaStage, heard: Heard) -> None:
+    """Hang up, up to the end."""
+    stage.do(heard.leg.hang_up)
+    heard.until(HungUp)
+
+
+def options(stage: PjsuaStage) -> str:
+    """The first line of the answer to OPTIONS."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(WITHIN_SECONDS)
+        port = peer.getsockname()[1]
+        peer.sendto(
+            (
+                f"OPTIONS sip:127.0.0.1:{stage.port} SIP/2.0\r\n"
+                f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}\r\n"
+                f"From: <sip:dispatcher@127.0.0.1>;tag=1\r\nTo: <sip:127.0.0.1>\r\n"
+                f"Call-ID: {port}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n"
+                "Content-Length: 0\r\n\r\n"
+            ).encode(),
+            ("127.0.0.1", stage.port),
+        )
+        return peer.recv(4096).decode().partition("\r\n")[0]
+
+
+def test_options_tells_whether_calls_are_welcome(pjsua_stage: PjsuaStage) -> None:
+    """
+    A dispatcher that asks is told 200, and 503 while we drain.
+    """
+    assert "SIP/2.0 200 OK" == options(pjsua_stage)
+
+    pjsua_stage.telephony.options_status = 503
+    try:
+        assert options(pjsua_stage).startswith("SIP/2.0 503 ")
+    finally:
+        pjsua_stage.telephony.options_status = 200
+
+
+@pytest.mark.parametrize("codec", [sip.PCMA, sip.PCMU, sip.G722, sip.OPUS])
+def test_codec_is_spoken(pjsua_stage: PjsuaStage, codec: tuple[str, str]) -> None:
+    """
+    Each codec alone suffices for a call.
+    """
+    with pjsua_stage.peer(sip.invite(body=sip.sdp(codec)), *STAYS) as heard:
+        assert heard.leg.codecs_in_common
+        answered(pjsua_stage, heard)
+        end(pjsua_stage, heard)
+
+
+def test_no_codec_in_common(pjsua_stage: PjsuaStage) -> None:
+    """
+    The peer gets 488, and the engine still sees the call, to record it.
+    """
+    with pjsua_stage.peer(
+        sip.invite(body=sip.sdp(sip.GSM)),
+        sip.get(100, optional=True),
+        sip.get(488),
+        sip.ack_refusal(),
+    ) as heard:
+        assert not heard.leg.codecs_in_common
+        pjsua_stage.do(lambda: heard.leg.refuse(488))
+
+        assert HungUp(488, by_us=True) == heard.next(HungUp)
+    heard.nothing_for(0.1)
+
+
+def test_offer_comes_with_the_ack(pjsua_stage: PjsuaStage) -> None:
+    """
+    An INVITE without SDP gets our offer, and the audio flows after the ACK.
+    """
+    with pjsua_stage.peer(
+        sip.invite(), sip.accepted(body=sip.sdp(sip.PCMA)), sip.be_hung_up()
+    ) as heard:
+        assert heard.leg.codecs_in_common
+        answered(pjsua_stage, heard)
+        end(pjsua_stage, heard)
+
+
+def test_call_over_tcp(own_stage: Callable[..., PjsuaStage]) -> None:
+    """
+    TCP carries a call as UDP does.
+    """
+    stage = own_stage(tcp_port=0)
+    with stage.peer(OFFER, *STAYS, tcp=True) as heard:
+        answered(stage, heard)
+        end(stage, heard)
+
+
+def test_frames_are_what_the_caller_says(pjsua_stage: PjsuaStage) -> None:
+    """
+    The slot's count is a clock, in silence too, and its rows hold the caller's sound.
+    """
+    with RtpPeer() as rtp, pjsua_stage.peer(OFFER, *STAYS, rtp=rtp.port) as heard:
+        slot = answered(pjsua_stage, heard)
+        rtp.wait_for_packets()
+        silent = take_frames(pjsua_stage, slot, 25)
+        rtp.keep_talking()
+        loud = take_frames(pjsua_stage, slot, 50)
+
+        assert np.abs(silent.astype(int)).max() < 100
+        assert np.abs(loud.astype(int)).max() > 1000
+        end(pjsua_stage, heard)
+
+
+def take_frames(stage: PjsuaStage, slot: int, frames: int) -> NDArray[np.int16]:
+    """The next frames of a slot; they must come at 50 a second, within a busy machine's reach."""
+    stage.matrix.take()
+    parts: list[NDArray[np.int16]] = []
+    began = time.monotonic()
+    waiting = threading.Event()
+    while len(parts) < frames:
+        waiting.wait(0.02)
+        for step in stage.matrix.take().steps:
+            parts += [pcm for index, pcm in zip(step.slots, step.pcm, strict=True) if index == slot]
+        assert time.monotonic() - began < frames * 0.02 + 10
+    assert time.monotonic() - began > (frames - 15) * 0.02
+    return np.concatenate(parts)
+
+
+def test_lost_caller_is_noticed_once(pjsua_stage: PjsuaStage) -> None:
+    """
+    No RTP for the configured time is reported once a loss; sound again arms it anew.
+    """
+    with RtpPeer() as rtp, pjsua_stage.peer(OFFER, *STAYS, rtp=rtp.port) as heard:
+        answered(pjsua_stage, heard)
+        rtp.wait_for_packets()
+        rtp.keep_talking()
+        heard.nothing_for(3.5)
+        rtp.keep_talking(False)
+
+        heard.next(MediaLost)
+        heard.nothing_for(2.5)
+        end(pjsua_stage, heard)
+
+
+def test_held_caller_is_not_lost(pjsua_stage: PjsuaStage) -> None:
+    """
+    A peer that puts us on hold owes us no RTP; taken back, the audio flows again.
+    """
+    with (
+        RtpPeer() as rtp,
+        pjsua_stage.peer(
+            OFFER,
+            sip.accepted(),
+            sip.inside("INVITE", 2, body=sip.sdp(sip.PCMA, direction="sendonly", session=2)),
+            sip.get(100, optional=True),
+            sip.get(200),
+            sip.ack(2),
+            sip.pause(3500),
+            sip.inside("INVITE", 3, body=sip.sdp(sip.PCMA, session=3)),
+            sip.get(100, optional=True),
+            sip.get(200),
+            sip.ack(3),
+            sip.be_hung_up(),
+            rtp=rtp.port,
+        ) as heard,
+    ):
+        slot = answered(pjsua_stage, heard)
+        heard.nothing_for(3.3)
+        rtp.keep_talking()
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while np.abs(take_frames(pjsua_stage, slot, 25).astype(int)).max() < 1000:
+            assert time.monotonic() < deadline
+        end(pjsua_stage, heard)
+
+
+@pytest.mark.parametrize(
+    ("marker", "lose", "repeat_end"), [(True, 0, 3), (False, 0, 3), (False, 3, 1), (True, 5, 3)]
+)
+def test_key_counts_once(pjsua_stage: PjsuaStage, marker: bool, lose: int, repeat_end: int) -> None:
+    """
+    RFC 4733: lost marker, lost packets and repeated ends make neither less nor more of a key.
+    """
+    with RtpPeer() as rtp, pjsua_stage.peer(OFFER, *STAYS, rtp=rtp.port) as heard:
+        answered(pjsua_stage, heard)
+        rtp.wait_for_packets()
+        rtp.frame()
+        for key in "1#1":
+            rtp.press(key, marker=marker, lose=lose, repeat_end=repeat_end)
+            assert DigitPressed(key) == heard.next(DigitPressed)
+        heard.nothing_for(0.3)
+        end(pjsua_stage, heard)
+
+
+def test_info_of_the_older_type(pjsua_stage: PjsuaStage) -> None:
+    """
+    INFO application/dtmf is a key too, and is answered with 200.
+    """
+    with pjsua_stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.inside("INFO", 2, body="7", kind="application/dtmf"),
+        sip.plain(200),
+        sip.be_hung_up(),
+    ) as heard:
+        answered(pjsua_stage, heard)
+
+        assert DigitPressed("7") == heard.next(DigitPressed)
+        end(pjsua_stage, heard)
+
+
+def test_caller_cannot_send_us_elsewhere(pjsua_stage: PjsuaStage) -> None:
+    """
+    A REFER from the caller is declined: that is how toll fraud works.
+    """
+    with pjsua_stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.inside("REFER", 2, extra="Refer-To: <sip:0900@127.0.0.1>"),
+        sip.plain(603),
+        sip.be_hung_up(),
+    ) as heard:
+        answered(pjsua_stage, heard)
+        heard.nothing_for(0.3)
+        end(pjsua_stage, heard)
+
+
+def test_headers_travel_with_a_refer(pjsua_stage: PjsuaStage) -> None:
+    """
+    The REFER carries them, and its Refer-To makes the caller's side repeat them to the target.
+    """
+    with pjsua_stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.wait_for(
+            "REFER",
+            check="Refer-To: &lt;sip:groep@127.0.0.1:9[?]X-Wegwijs-Thema=bouwen%20wonen&gt;",
+        ),
+        sip.reply(202),
+        sip.notify(2, 200, state="terminated"),
+        sip.plain(),
+        sip.be_hung_up(),
+    ) as heard:
+        answered(pjsua_stage, heard)
+        pjsua_stage.do(
+            lambda: heard.leg.transfer(
+                "sip:groep@127.0.0.1:9",
+                method=TransferMethod.REFER,
+                token=1,
+                headers={"X-Wegwijs-Thema": "bouwen wonen"},
+            )
+        )
+        heard.next(TransferProgress)
+        assert TransferProgress(1, 200, final=True) == heard.next(TransferProgress)
+        end(pjsua_stage, heard)
+
+
+def test_repeated_and_late_news_change_nothing(pjsua_stage: PjsuaStage) -> None:
+    """
+    After the final NOTIFY further ones are answered with 481 and ignored.
+    """
+    with pjsua_stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.wait_for("REFER"),
+        sip.reply(202),
+        sip.notify(2, 486, state="terminated"),
+        sip.plain(),
+        sip.notify(3, 486, state="terminated"),
+        sip.plain(481),
+        sip.be_hung_up(),
+    ) as heard:
+        answered(pjsua_stage, heard)
+        refer(pjsua_stage, heard, 2)
+        assert TransferProgress(2, 202, final=False) == heard.next(TransferProgress)
+        assert TransferProgress(2, 486, final=True) == heard.next(TransferProgress)
+        heard.nothing_for(0.5)
+        end(pjsua_stage, heard)
+
+
+def refer(stage: PjsuaStage, heard: Heard, token: int) -> None:
+    """Send the caller on."""
+    stage.do(
+        lambda: heard.leg.transfer(
+            "sip:groep@127.0.0.1:9", method=TransferMethod.REFER, token=token, headers={}
+        )
+    )
+
+
+def test_late_success_of_a_forgotten_refer_is_told(pjsua_stage: PjsuaStage) -> None:
+    """
+    A caller who reached the first target after all is not sent to a third.
+    """
+    with pjsua_stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.wait_for("REFER"),
+        sip.reply(202),
+        sip.pause(600),
+        sip.notify(2, 180, state="active"),
+        sip.plain(),
+        sip.notify(3, 200, state="terminated"),
+        sip.plain(),
+        sip.be_hung_up(),
+    ) as heard:
+        answered(pjsua_stage, heard)
+        refer(pjsua_stage, heard, 8)
+        assert TransferProgress(8, 202, final=False) == heard.next(TransferProgress)
+        pjsua_stage.do(lambda: heard.leg.abandon_transfer(8))
+
+        assert TransferProgress(8, 200, final=True) == heard.next(TransferProgress)
+        end(pjsua_stage, heard)
+
+
+def target_sipp(stage: PjsuaStage, folder: Path, *steps: str | list[str], rtp: int = 9) -> Sipp:
+    """A SIPp that waits for our call."""
+    scenario = sip.write(folder, "target", sip.wait_for("INVITE"), *steps)
+    return Sipp(folder, "-sf", str(scenario), "-m", "1", "-key", "rtp", str(rtp), name="target")
+
+
+def bridge(stage: PjsuaStage, heard: Heard, sipp: Sipp) -> None:
+    """Bridge with token 5, one header along."""
+    stage.do(
+        lambda: heard.leg.transfer(
+            f"sip:groep@127.0.0.1:{sipp.port}",
+            method=TransferMethod.BRIDGE,
+            token=5,
+            headers={"X-Wegwijs-Thema": "energie", "X-Bad": "a\r\nEvil: b"},
+        )
+    )
+
+
+def test_caller_who_leaves_cancels_the_bridge(pjsua_stage: PjsuaStage, tmp_path: Path) -> None:
+    """
+    A target that still rings gets CANCEL; the INVITE carried our headers on lines of their own.
+    """
+    with target_sipp(
+        pjsua_stage,
+        tmp_path,
+        sip.reply(180, first=True),
+        sip.wait_for("CANCEL"),
+        sip.reply(200),
+    ) as target:
+        wait_until_bound(target.port)
+        with pjsua_stage.peer(OFFER, sip.accepted(), sip.pause(800), sip.bye()) as heard:
+            answered(pjsua_stage, heard)
+            bridge(pjsua_stage, heard, target)
+
+            assert TransferProgress(5, 180, final=False) == heard.next(TransferProgress)
+            assert HungUp(200, by_us=False) == heard.next(HungUp)
+        assert 0 == target.wait(within_seconds=WITHIN_SECONDS), target.errors()
+        messages = target.messages()
+        assert "X-Wegwijs-Thema: energie" in messages
+        assert "\nEvil:" not in messages
+
+
+def test_abandoned_bridge_is_cancelled_in_silence(pjsua_stage: PjsuaStage, tmp_path: Path) -> None:
+    """
+    After abandon_transfer nothing is reported, the target is left in peace, the caller is ours.
+    """
+    with target_sipp(
+        pjsua_stage,
+        tmp_path,
+        sip.reply(180, first=True),
+        sip.wait_for("CANCEL"),
+        sip.reply(200),
+    ) as target:
+        wait_until_bound(target.port)
+        with pjsua_stage.call(Peer.STAYS) as heard:
+            answered(pjsua_stage, heard)
+            bridge(pjsua_stage, heard, target)
+            heard.next(TransferProgress)
+            pjsua_stage.do(lambda: heard.leg.abandon_transfer(5))
+            assert 0 == target.wait(within_seconds=WITHIN_SECONDS), target.errors()
+            heard.nothing_for(0.3)
+            end(pjsua_stage, heard)
+
+
+def test_bridge_carries_sound_both_ways(pjsua_stage: PjsuaStage, tmp_path: Path) -> None:
+    """
+    Caller and target hear each other; when the target leaves, the caller is still ours.
+    """
+    with (
+        RtpPeer() as caller_rtp,
+        RtpPeer() as target_rtp,
+        target_sipp(
+            pjsua_stage,
+            tmp_path,
+            sip.reply(180, first=True),
+            sip.reply(200, body=sip.sdp(sip.PCMA), first=True),
+            sip.wait_for("ACK"),
+            sip.pause(1500),
+            sip.send_bye_as_target(),
+            sip.plain(),
+            rtp=target_rtp.port,
+        ) as target,
+    ):
+        wait_until_bound(target.port)
+        with pjsua_stage.peer(OFFER, *STAYS, rtp=caller_rtp.port) as heard:
+            answered(pjsua_stage, heard)
+            caller_rtp.wait_for_packets()
+            bridge(pjsua_stage, heard, target)
+            heard.until(TransferProgress)
+            target_rtp.wait_for_packets()
+            caller_rtp.keep_talking()
+            target_rtp.keep_talking()
+            caller_rtp.wait_for_sound()
+            target_rtp.wait_for_sound()
+
+            assert TargetHungUp(5) == heard.until(TargetHungUp)
+            heard.nothing_for(0.2)
+            end(pjsua_stage, heard)
+
+
+def test_caller_hears_ringing_while_a_bridge_rings(pjsua_stage: PjsuaStage, tmp_path: Path) -> None:
+    """
+    A target that rings without early media leaves the caller not in silence.
+    """
+    with (
+        RtpPeer() as rtp,
+        target_sipp(
+            pjsua_stage,
+            tmp_path,
+            sip.reply(180, first=True),
+            sip.wait_for("CANCEL"),
+            sip.reply(200),
+        ) as target,
+    ):
+        wait_until_bound(target.port)
+        with pjsua_stage.peer(OFFER, *STAYS, rtp=rtp.port) as heard:
+            answered(pjsua_stage, heard)
+            rtp.wait_for_packets()
+            bridge(pjsua_stage, heard, target)
+            rtp.wait_for_sound()
+            end(pjsua_stage, heard)
+
+
+def test_silenced_prompt_does_not_finish(pjsua_stage: PjsuaStage, beep: Path) -> None:
+    """
+    After stop_playing no end is reported; a prompt that replaces another reports its own.
+    """
+    with pjsua_stage.call(Peer.STAYS) as heard:
+        answered(pjsua_stage, heard)
+        pjsua_stage.do(lambda: heard.leg.play([beep], token=1))
+        assert 1 == heard.next(PlayStarted).token
+        pjsua_stage.do(lambda: heard.leg.play([beep], token=2))
+        assert 2 == heard.next(PlayStarted).token
+        pjsua_stage.do(heard.leg.stop_playing)
+        heard.nothing_for(0.8)
+        pjsua_stage.do(lambda: heard.leg.play([beep, beep], token=3))
+        began = heard.next(PlayStarted)
+        assert PlayFinished(3) == heard.next(PlayFinished)
+        assert 3 == began.token
+        end(pjsua_stage, heard)
+
+
+def test_prompt_is_heard_and_silence_is_sent_too(pjsua_stage: PjsuaStage, beep: Path) -> None:
+    """
+    The peer gets packets all the time, and sound when a prompt plays; the start is on the
+    slot's clock.
+    """
+    with RtpPeer() as rtp, pjsua_stage.peer(OFFER, *STAYS, rtp=rtp.port) as heard:
+        answered(pjsua_stage, heard)
+        rtp.wait_for_packets()
+        packets = rtp.received
+        heard.nothing_for(0.6)
+        assert rtp.received - packets > 15
+        assert not rtp.heard_sound
+        pjsua_stage.do(lambda: heard.leg.play([beep], token=1))
+        assert 0.4 < heard.next(PlayStarted).at_seconds < WITHIN_SECONDS
+        rtp.wait_for_sound()
+        heard.next(PlayFinished)
+        end(pjsua_stage, heard)
+
+
+def test_unreadable_prompt_is_skipped(
+    pjsua_stage: PjsuaStage, beep: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A damaged or missing WAV is logged by name, and the caller goes on.
+    """
+    damaged = tmp_path / "damaged.wav"
+    damaged.write_bytes(b"RIFF")
+    with pjsua_stage.call(Peer.STAYS) as heard:
+        answered(pjsua_stage, heard)
+        pjsua_stage.do(lambda: heard.leg.play([damaged, tmp_path / "missing.wav", beep], token=1))
+        heard.next(PlayStarted)
+        assert PlayFinished(1) == heard.next(PlayFinished)
+        end(pjsua_stage, heard)
+
+    named = [record.__dict__.get("file") for record in caplog.records]
+    assert [str(damaged), str(tmp_path / "missing.wav")] == named
+
+
+def test_slots_come_back(pjsua_stage: PjsuaStage) -> None:
+    """
+    More calls one after the other than there are slots.
+    """
+    for _ in range(pjsua_stage.settings.max_calls + 2):
+        with pjsua_stage.call(Peer.STAYS) as heard:
+            answered(pjsua_stage, heard)
+            end(pjsua_stage, heard)
+
+
+def test_noise_on_the_port_harms_nobody(
+    pjsua_stage: PjsuaStage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Random and half-made datagrams are dropped; a call works after them; no number is written
+    anywhere.
+    """
+    rng = np.random.default_rng(17)
+    invite = b"INVITE sip:1700@127.0.0.1 SIP/2.0\r\nFrom: <sip:0470123456@a>;tag=1\r\n"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for size in range(0, 600, 7):
+            peer.sendto(rng.bytes(size), ("127.0.0.1", pjsua_stage.port))
+            peer.sendto(invite + rng.bytes(size), ("127.0.0.1", pjsua_stage.port))
+    with pjsua_stage.call(Peer.STAYS) as heard:
+        answered(pjsua_stage, heard)
+        end(pjsua_stage, heard)
+
+    assert pjsua_stage.telephony.is_alive()
+    written = capfd.readouterr()
+    told = "".join(str(record.__dict__) for record in caplog.records)
+    assert "0470123456" not in written.out + written.err + told
