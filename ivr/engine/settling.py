@@ -40,7 +40,8 @@ class Settling:
         # Two partials in a row must agree: a single one flips with the next word.
         if decision.action is DecisionAction.ROUTE and now == self._last:
             pause_ms = self._pauses.settled_ms
-        elif decision.action is DecisionAction.CHOOSE:
+        elif not decision.ranking or decision.ranking[0].probability < 0.5:
+            # Whatever it is, it is likelier something else: the point is still to come.
             pause_ms = self._pauses.unsettled_ms
         else:
             pause_ms = self._pauses.usual_ms

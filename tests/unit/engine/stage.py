@@ -120,10 +120,11 @@ class Stage:
     def now(self) -> datetime.datetime:
         return START + datetime.timedelta(seconds=self.loop.time())
 
-    def incoming(self, seconds: float = 0.1, **who: Any) -> FakeLeg:
+    def incoming(self, seconds: float = 0.1, *, prompts_end: bool = True, **who: Any) -> FakeLeg:
         """Somebody calls; so much later the caller has heard every prompt so far."""
         who.setdefault("caller", CALLER)
         leg = self.telephony.incoming(**who)
+        leg.finishes_playing = prompts_end
         self.loop.pass_seconds(seconds)
         return leg
 

@@ -196,9 +196,7 @@ def test_speech_interrupts_the_question() -> None:
     Barge-in: the prompt stops, and what was said is understood from its first word.
     """
     with stage() as s:
-        leg = s.incoming(seconds=0.0)
-        leg.finishes_playing = False
-        s.loop.pass_seconds(1.0)
+        leg = s.incoming(prompts_end=False)
         leg.finish_playing()
         s.loop.pass_seconds(1.0)
         assert "prompting" == s.state()
@@ -218,9 +216,7 @@ def test_recording_notice_is_not_interrupted() -> None:
     The law asks for it: speech over the notice changes nothing.
     """
     with stage() as s:
-        leg = s.incoming(seconds=0.0)
-        leg.finishes_playing = False
-        s.loop.pass_seconds(1.0)
+        leg = s.incoming(prompts_end=False)
 
         assert "greeting" == s.state()
         assert {} == s.ears.attending
