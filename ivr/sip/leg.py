@@ -16,7 +16,6 @@ import pjsua2 as pj
 from ivr.engine.ports import (
     DigitPressed,
     HungUp,
-    LegEvent,
     MediaLost,
     MediaReady,
     PlayFinished,
@@ -28,6 +27,7 @@ from ivr.engine.ports import (
 from ivr.sip import message, native
 from ivr.sip.audio_port import FrameMatrix, FramePort, FrameSlot
 from ivr.sip.bridge import Bridge
+from ivr.sip.leg_base import LegBase
 from ivr.sip.media import CallAudio, active_audio, signs_of_life
 from ivr.sip.owner import OwnerThread, Timer, destroy, guarded
 from ivr.sip.playback import Playback
@@ -52,85 +52,6 @@ class Surroundings:
     matrix: FrameMatrix
     loop: asyncio.AbstractEventLoop
     on_gone: Callable[[PjsuaLeg], None]
-
-
-class LegBase:
-    """Identity and listener of a leg; carries events to the loop."""
-
-    def __init__(
-        self,
-        invitation: message.Invitation,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        codecs_in_common: bool,
-    ) -> None:
-        self.line = invitation.line
-        self.caller = invitation.caller
-        self.sip_call_id = invitation.sip_call_id
-        self.codecs_in_common = codecs_in_common
-        self.listener: Callable[[LegEvent], None] = lambda event: None
-        self._loop = loop
-        self._gone = False
-
-    def _emit(self, event: LegEvent) -> None:
-        if self._gone:
-            return
-        self._gone = isinstance(event, HungUp)
-        try:
-            self._loop.call_soon_threadsafe(self._deliver, event)
-        except RuntimeError:
-            pass  # the loop is closed: nobody listens any more
-
-    def _deliver(self, event: LegEvent) -> None:
-        guarded(partial(self.listener, event))
-
-
-class RefusedLeg(LegBase):
-    """An INVITE that the library refused by itself, shown so that it is counted and recorded.
-
-    :class:`HungUp` with the status that the caller got follows its offer; commands do nothing.
-    """
-
-    def __init__(
-        self,
-        invitation: message.Invitation,
-        loop: asyncio.AbstractEventLoop,
-        status: int,
-        *,
-        codecs_in_common: bool,
-    ) -> None:
-        super().__init__(invitation, loop, codecs_in_common=codecs_in_common)
-        self._status = status
-
-    def end(self) -> None:
-        """Send the only event."""
-        self._emit(HungUp(self._status, by_us=True))
-
-    def ring(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
-
-    def answer(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
-
-    def refuse(self, status: int, *, retry_after_seconds: int | None = None) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
-
-    def play(self, wavs: Sequence[Path], *, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
-
-    def stop_playing(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
-
-    def transfer(
-        self, target: str, *, method: TransferMethod, token: int, headers: Mapping[str, str]
-    ) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
-
-    def abandon_transfer(self, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
-
-    def hang_up(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
 
 
 class _CallerCall(pj.Call):
@@ -185,6 +106,7 @@ class PjsuaLeg(LegBase):
         self._audio: CallAudio | None = None
         self._slot: FrameSlot | None = None
         self._port: FramePort | None = None
+        self._responded = 100
         self._confirmed = False
         self._ready_at: float | None = None
         self._ended_by_us = False
@@ -246,6 +168,9 @@ class PjsuaLeg(LegBase):
     # On the owner's thread: the call's life.
 
     def _respond(self, status: int) -> None:
+        if self._responded >= status:
+            return
+        self._responded = status
         prm = pj.CallOpParam(True)
         prm.opt.audioCount = 1
         prm.opt.videoCount = prm.opt.textCount = 0
@@ -290,7 +215,7 @@ class PjsuaLeg(LegBase):
             self._confirmed = True
             self._tell_ready()
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-            self._clean_up(self._ending_status or info.lastStatusCode)
+            self._clean_up(self._ending_status or info.lastStatusCode or pj.PJSIP_SC_OK)
 
     def _clean_up(self, status: int) -> None:
         if self._gone:

@@ -244,7 +244,7 @@ class Runtime:
         media = config.mediaConfig
         media.srtpUse = _SRTP[settings.srtp]
         media.srtpSecureSignaling = 1 if settings.srtp is Srtp.MANDATORY else 0
-        # The stream must not stop and start when the answer lists several codecs.
+        # A peer that answers with several codecs is asked for one: a stream decodes one only.
         media.lockCodecEnabled = True
         first = settings.rtp_first_port + settings.rtp_first_port % 2
         media.transportConfig.port = first
