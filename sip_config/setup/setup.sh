@@ -25,7 +25,6 @@ build_packages=(
 )
 test_packages=(
   sip-tester                                                 # SIPp: caller and voorlichter
-  baresip-core                                               # a second SIP stack, with TLS and SRTP
   debootstrap                                                # the folder in which Asterisk lives
   openssl                                                    # certificates for the tests
 )
