@@ -21,8 +21,9 @@ _COMPACT: Final = {
     "subject": "s",
     "to": "t",
 }
-_URI: Final = re.compile(r"<([^<>]*)>|((?:sips?|tel):[^\s;,<>]+)", re.IGNORECASE)
-_USER: Final = re.compile(r"sips?:([^@;?]*)@|tel:([^;?]+)", re.IGNORECASE)
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_URI: Final = re.compile(r"<([^<>]*)>|((?:sips?|tel):[^\s,<>]+)", re.IGNORECASE)
+_USER: Final = re.compile(r"sips?:([^@?]*)@|tel:([^;?]+)", re.IGNORECASE)
 _TARGET: Final = re.compile(
     r"sips?:(?:[A-Za-z0-9%+_.!~*'()&=$,;?/:-]+@)?"
     r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:;[A-Za-z0-9=._~%-]+)*",
@@ -58,9 +59,8 @@ def user_part(uri: str) -> str:
     >>> user_part('"Jan" <sip:1700@example.be;user=phone>;tag=1')
     '1700'
     """
-    found = _URI.search(uri)
-    inner = (found[1] or found[2]) if found else uri
-    user = _USER.match(inner.strip())
+    found = _URI.search(_QUOTED.sub("", uri))
+    user = _USER.match((found[1] or found[2] or "").strip()) if found else None
     if user is None:
         return ""
     # Parameters of a telephone number and a password do not belong to it.
