@@ -33,8 +33,9 @@ _LONGEST_LAG: Final = 118
 _BANDS_HZ: Final = ((200, 700), (700, 1500), (1500, 2500), (2500, 3500))
 """Loudness is judged per band: a vowel stands out low in hiss, an s stands out high in hum."""
 _ACTIVE_BELOW_VOICED_DB: Final = 3.0
-_SPEAKING_PERIODICITY: Final = 0.7
-"""While the caller speaks, the share of ``voiced_periodicity`` that keeps it going."""
+_NEARLY: Final = 0.7
+"""Share of ``voiced_periodicity`` that keeps a speaking caller's turn going, and counts half
+for starting one."""
 _STEADY_DB: Final = 1.0
 _FROZEN_DB: Final = 0.4
 _FROZEN_FRAMES: Final = 4
@@ -48,6 +49,8 @@ class Activity:
     """What one frame of each slot is; every array has shape ``(n,)``."""
 
     voiced: NDArray[np.bool_]
+    likely: NDArray[np.bool_]
+    """Voiced, or nearly so: a creaky or short "ja" in noise. Never while our prompt sounds."""
     active: NDArray[np.bool_]
     level_dbfs: NDArray[np.float32]
 
@@ -124,12 +127,14 @@ class VoiceActivity:
             np.float32(settings.minimum_level_dbfs),
         )
         periodicity, steady_tone = self._spectrum(slots, samples, level)
-        needed = np.where(speaking, np.float32(_SPEAKING_PERIODICITY), np.float32(1.0))
-        needed *= np.float32(settings.voiced_periodicity)
-        voiced = (above > margin) & (level > minimum) & (periodicity > needed) & ~steady_tone
+        voice_like = (above > margin) & (level > minimum) & ~steady_tone
+        sure = np.float32(settings.voiced_periodicity)
+        nearly = np.float32(_NEARLY * settings.voiced_periodicity)
+        voiced = voice_like & (periodicity > np.where(speaking, nearly, sure))
+        likely = voice_like & (periodicity > np.where(playing, sure, nearly))
         less = np.float32(_ACTIVE_BELOW_VOICED_DB)
         active = (above > margin - less) & (level > minimum - less)
-        return Activity(voiced, active, level)
+        return Activity(voiced, likely, active, level)
 
     def _spectrum(
         self,

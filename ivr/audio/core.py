@@ -313,13 +313,13 @@ class AudioCore:
             speaking=self._turns.speaking(slots, positions),
         )
         self._levels[slots] = activity.level_dbfs
-        voiced = activity.voiced
+        voiced, likely = activity.voiced, activity.likely
         if self._settings.inband_digits:
             digits, keyed = self._dtmf.detect(slots, frames)
             for slot, digit in digits:
                 self._emit(InbandDigit(slot, digit))
-            voiced = voiced & ~keyed
-        starts, ends = self._turns.advance(slots, positions, voiced, activity.active)
+            voiced, likely = voiced & ~keyed, likely & ~keyed
+        starts, ends = self._turns.advance(slots, positions, voiced, likely, activity.active)
         if self._turn:
             self._record(slots, pcm)
         for start in starts:

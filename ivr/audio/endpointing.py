@@ -21,6 +21,8 @@ _TAIL_FRAMES: Final = 10
 without a bound, noise after the caller's last word would hold the turn open."""
 _ONSET_FRAMES: Final = 10
 """Unvoiced sound before the first voiced frame that still belongs to the word, 200 ms."""
+_LEAST_VOICED_FRAMES: Final = 1
+"""Some noise is nearly periodic for seconds; without a clearly voiced frame it is no voice."""
 _LONG_AGO: Final = 1_000_000
 
 
@@ -57,6 +59,7 @@ class TurnLogic:
     def __init__(self, slots: int) -> None:
         self._state = np.zeros(slots, dtype=np.int8)
         self._voiced_bits = np.zeros(slots, dtype=np.uint64)
+        self._likely_bits = np.zeros(slots, dtype=np.uint64)
         self._active_bits = np.zeros(slots, dtype=np.uint64)
         self._window_mask = np.zeros(slots, dtype=np.uint64)
         self._needed = np.zeros(slots, dtype=np.uint8)
@@ -72,6 +75,7 @@ class TurnLogic:
         """Forget a slot's past: a new call begins, idle."""
         self._state[slot] = _IDLE
         self._voiced_bits[slot] = 0
+        self._likely_bits[slot] = 0
         self._active_bits[slot] = 0
 
     def attend(
@@ -82,12 +86,13 @@ class TurnLogic:
         Args:
             slot: Row of the frame matrix.
             needed_frames: Voiced frames, within a window of 2.5 times as many, after which
-                speech counts.
+                speech counts; two likely frames are worth a voiced one.
             pause_frames: Trailing frames without speech that end the turn.
             limit_frames: Length that ends the turn whatever is said.
         """
         if self._state[slot] == _IDLE:
             self._voiced_bits[slot] = 0
+            self._likely_bits[slot] = 0
             self._state[slot] = _ATTENDING
         window = min(48, needed_frames * 5 // 2)
         self._needed[slot] = needed_frames
@@ -122,6 +127,7 @@ class TurnLogic:
         slots: NDArray[np.intp],
         positions: NDArray[np.int64],
         voiced: NDArray[np.bool_],
+        likely: NDArray[np.bool_],
         active: NDArray[np.bool_],
     ) -> tuple[list[TurnStart], list[TurnEnd]]:
         """Take one frame of each of ``n`` slots, no slot twice; every array ``(n,)``.
@@ -130,8 +136,10 @@ class TurnLogic:
         """
         one = np.uint64(1)
         bits = (self._voiced_bits[slots] << one) | voiced
+        likelies = (self._likely_bits[slots] << one) | (likely | voiced)
         actives = (self._active_bits[slots] << one) | (active | voiced)
         self._voiced_bits[slots] = bits
+        self._likely_bits[slots] = likelies
         self._active_bits[slots] = actives
         state = self._state[slots]
         if not state.any():
@@ -139,8 +147,12 @@ class TurnLogic:
         ends = positions + 1
 
         starts = []
-        enough = np.bitwise_count(bits & self._window_mask[slots]) >= self._needed[slots]
-        starting = np.flatnonzero((state == _ATTENDING) & voiced & enough)
+        window = self._window_mask[slots]
+        # A voiced frame is in both: it counts two, one that is only likely counts one.
+        sure = np.bitwise_count(bits & window)
+        enough = sure + np.bitwise_count(likelies & window) >= 2 * self._needed[slots]
+        enough &= sure >= _LEAST_VOICED_FRAMES
+        starting = np.flatnonzero((state == _ATTENDING) & (voiced | likely) & enough)
         for i in starting:
             starts.append(self._begin(int(slots[i]), int(positions[i])))
         if len(starting):
@@ -168,7 +180,7 @@ class TurnLogic:
         return starts, finished
 
     def _begin(self, slot: int, position: int) -> TurnStart:
-        stretch = int(self._voiced_bits[slot] & self._window_mask[slot])
+        stretch = int(self._likely_bits[slot] & self._window_mask[slot])
         first = stretch.bit_length() - 1
         lead_in = int(self._active_bits[slot]) >> (first + 1)
         onset = 0
@@ -179,8 +191,9 @@ class TurnLogic:
         self._start[slot] = start
         self._last_end[slot] = position + 1
         self._lost[slot] = 0
-        # advance() counts the frame at hand.
-        self._voiced[slot] = stretch.bit_count() - 1
+        # Without the frame at hand, which advance() counts.
+        before = self._voiced_bits[slot] & self._window_mask[slot] & ~np.uint64(1)
+        self._voiced[slot] = int(before).bit_count()
         return TurnStart(slot, start)
 
     def _finish(self, slot: int, end: int, *, too_long: bool) -> TurnEnd:

@@ -45,7 +45,7 @@ def calls(draw: st.DrawFn) -> Pcm:
 chunkings = st.lists(st.integers(1, 40), min_size=1, max_size=8)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(pcm=calls(), chunks=chunkings)
 def test_events_do_not_depend_on_how_frames_arrive(pcm: Pcm, chunks: list[int]) -> None:
     """
@@ -63,7 +63,7 @@ def test_events_do_not_depend_on_how_frames_arrive(pcm: Pcm, chunks: list[int]) 
     np.testing.assert_array_equal(steady.core.take_utterance(0), jerky.core.take_utterance(0))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(pcm=calls(), companion=calls(), chunks=chunkings)
 def test_events_do_not_depend_on_other_callers(pcm: Pcm, companion: Pcm, chunks: list[int]) -> None:
     """
@@ -84,7 +84,7 @@ def test_events_do_not_depend_on_other_callers(pcm: Pcm, companion: Pcm, chunks:
     assert alone.events == [event for event in both.events if event.slot == 0]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(pcm=calls(), playing=st.booleans())
 def test_sink_and_utterance_are_the_same_stretch_of_the_call(pcm: Pcm, playing: bool) -> None:
     """
@@ -110,7 +110,7 @@ def test_sink_and_utterance_are_the_same_stretch_of_the_call(pcm: Pcm, playing: 
         assert end.voiced_seconds <= end.last_energy_seconds - start.at_seconds + 1e-6
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     pcm=calls(),
     max_seconds=st.floats(0.1, 3.0),
@@ -161,7 +161,7 @@ def test_silence_never_starts_a_turn(offset: int, ripple: int, seed: int, playin
 
 
 @given(pcm=calls(), halvings=st.integers(1, 3))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_halving_the_samples_takes_six_db(pcm: Pcm, halvings: int) -> None:
     """
     Levels are logarithmic and do not depend on order, sign or repetition.

@@ -8,7 +8,7 @@ from ivr.audio.endpointing import TurnEnd, TurnLogic, TurnStart
 
 
 class Turns:
-    """One slot fed with a word: V voiced, a active, . nothing."""
+    """One slot fed with a word: V voiced, l likely, a active, . nothing."""
 
     def __init__(self, *, needed: int = 5, pause: int = 10, limit: int = 500) -> None:
         self.logic = TurnLogic(2)
@@ -26,7 +26,8 @@ class Turns:
                 np.array([1]),
                 np.array([self.position]),
                 np.array([letter == "V"]),
-                np.array([letter in "Va"]),
+                np.array([letter in "Vl"]),
+                np.array([letter in "Vla"]),
             )
             self.starts += starts
             self.ends += ends
@@ -44,6 +45,19 @@ def test_speech_counts_after_its_minimum() -> None:
     assert [] == turns.starts
     turns.hear("V")
     assert [TurnStart(slot=1, start=3)] == turns.starts
+
+
+def test_two_likely_frames_are_worth_a_voiced_one() -> None:
+    """
+    A creaky "ja" has few clearly voiced frames; it counts all the same, only later.
+    """
+    turns = Turns()
+
+    turns.hear("..VllVll")
+    assert [] == turns.starts
+    turns.hear("ll")
+
+    assert [TurnStart(slot=1, start=2)] == turns.starts
 
 
 def test_unvoiced_onset_belongs_to_the_word() -> None:
