@@ -39,12 +39,14 @@ class Row:
         return frozenset((self.thema, *self.also))
 
 
-def read_rows(file: Path, labels: Collection[str]) -> list[Row]:
+def read_rows(file: Path, labels: Collection[str], *, other_columns: bool = False) -> list[Row]:
     """Read one labelled TSV.
 
     Args:
         file: UTF-8, tab-separated, with a header line.
         labels: The slugs of the catalogue.
+        other_columns: Whether all columns but text, thema and ook_goed are passed over: in a
+            file to measure on they are somebody's notes, in training data a mistyped name.
 
     Returns:
         The rows in file order. A row without a family is a family of its own.
@@ -64,6 +66,8 @@ def read_rows(file: Path, labels: Collection[str]) -> list[Row]:
         raise TrainingDataError(file, place, "is not UTF-8", remedy="save it as UTF-8") from None
     lines = content.split("\n")
     header = lines[0].rstrip("\r").split("\t")
+    if other_columns:
+        header = [name if name in (*_REQUIRED, "ook_goed") else f"#{name}" for name in header]
     for column in _REQUIRED:
         if column not in header:
             raise TrainingDataError(
@@ -71,6 +75,8 @@ def read_rows(file: Path, labels: Collection[str]) -> list[Row]:
                 remedy=f"start with {'<TAB>'.join((*_REQUIRED, *_OPTIONAL))}",
             )  # fmt: skip
     for column in header:
+        if other_columns and column.startswith("#"):
+            continue
         if column not in (*_REQUIRED, *_OPTIONAL) or header.count(column) > 1:
             raise TrainingDataError(
                 file, 1, f"has a column {column[:40]!r} that is unknown or there twice",

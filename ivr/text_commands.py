@@ -134,7 +134,7 @@ def evaluate(data: Path, home: Path, *, json_output: bool) -> int:
     """Measure the classifier in use, and the decisions on it, on a labelled file."""
     classifier, catalogue = _loaded(home)
     try:
-        rows = read_rows(data, catalogue.labels)
+        rows = read_rows(data, catalogue.labels, other_columns=True)
     except IntentError as error:
         raise TextCommandError(str(error)) from None
     if not rows:
