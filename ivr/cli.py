@@ -170,6 +170,9 @@ def _call(options: argparse.Namespace) -> int:
 
 
 def _phone(options: argparse.Namespace) -> int:
+    # Before numpy is loaded: its threads would spin beside the audio core's 20 ms ticks.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     from ivr.serve import phone_process
 
     return phone_process(options.config, options.home)

@@ -30,6 +30,8 @@ from ivr.errors import WegwijsError
 
 _log = structlog.get_logger("wegwijs.call")
 
+_SAME_KEY_SECONDS = 0.5
+"""The tone and the event of one key arrive within this of each other."""
 _FORGET_SECONDS = 10.0
 """A leg that was told to hang up and does not say so is forgotten after this."""
 
@@ -95,6 +97,8 @@ class Call:
         self._ended = False
         self._gone = False
         self._began = tools.loop.time()
+        self._last_key = ("", False, 0.0)
+        """Digit, whether it came as a tone, and when. Personal data: never shown."""
         tools.observer.state_changed(line.number, None, CallState.OFFERED)
         leg.listener = self.leg_event
 
@@ -130,7 +134,7 @@ class Call:
             case ports.PlayFinished(token=token):
                 self.handle(ev.PromptFinished(epoch=token))
             case ports.DigitPressed(digit=digit):
-                self.handle(ev.Digit(digit))
+                self._key(digit, inband=False)
             case ports.TransferProgress():
                 self._transfer_news(event)
             case ports.TargetHungUp(token=token):
@@ -158,9 +162,18 @@ class Call:
                     self._turn_ended(event)
                     self.handle(ev.UtteranceEnded())
             case ports.InbandDigit(digit=digit):
-                self.handle(ev.Digit(digit))
+                self._key(digit, inband=True)
             case ports.FramesDropped(count=count):
                 self._tools.observer.frames_dropped(count)
+
+    def _key(self, digit: str, *, inband: bool) -> None:
+        """Take a key once, also from a trunk that sends it both as an event and as a tone."""
+        now = self._tools.loop.time()
+        last_digit, last_inband, at = self._last_key
+        self._last_key = (digit, inband, now)
+        if digit == last_digit and inband != last_inband and now - at < _SAME_KEY_SECONDS:
+            return
+        self.handle(ev.Digit(digit))
 
     def component_failed(self) -> None:
         """Something this call depends on broke."""
