@@ -44,6 +44,9 @@ def configure_logging(log_format: Literal["json", "text"], *, level: int = loggi
             ],
         )
     )
+    # A log that cannot be written would otherwise be reported with the exception at hand, whose
+    # text may quote a caller.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

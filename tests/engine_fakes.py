@@ -195,6 +195,7 @@ class FakeEars:
         listener: Gets the events: :meth:`ivr.engine.engine.Engine.audio_event`.
         attending: By slot; absent while no turn may begin.
         pauses: Every pause that was asked for, in milliseconds, oldest first.
+        changes: Those that were asked for in the middle of a turn.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -202,6 +203,7 @@ class FakeEars:
         self.attending: dict[int, Attending] = {}
         self.opened: dict[int, float] = {}
         self.pauses: list[int] = []
+        self.changes: list[int] = []
         self.take_error: Exception | None = None
         self.turns: dict[int, _Turn] = {}
         self._loop = loop
@@ -241,6 +243,7 @@ class FakeEars:
     def set_pause(self, slot_index: int, pause_ms: int) -> None:
         """See :class:`ivr.engine.ports.Ears`."""
         self.pauses.append(pause_ms)
+        self.changes.append(pause_ms)
         if slot_index in self.attending:
             self.attending[slot_index].pause_ms = pause_ms
 

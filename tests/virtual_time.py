@@ -6,9 +6,10 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 _Arguments = TypeVarTuple("_Arguments")
+_Result = TypeVar("_Result")
 
 
 class _Clock(selectors.SelectSelector):
@@ -65,6 +66,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let so much time pass, and everything happen that falls into it."""
         self.run_until_complete(asyncio.sleep(seconds))
 
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    def run(self, work: Coroutine[Any, Any, _Result] | asyncio.Future[_Result]) -> _Result:
         """Run to its end and return what it returns."""
-        return self.run_until_complete(coroutine)
+        return self.run_until_complete(work)

@@ -128,6 +128,21 @@ class Stage:
         self.loop.pass_seconds(seconds)
         return leg
 
+    def quiet_leg(self, slot: int = 100) -> FakeLeg:
+        """Somebody calls on a leg that says nothing by itself: the test emits its events."""
+        leg = FakeLeg(
+            self.telephony,
+            line="1700",
+            caller=CALLER,
+            sip_call_id="quiet",
+            codecs_in_common=True,
+            slot=slot,
+        )
+        leg.answers = False
+        self.telephony.legs.append(leg)
+        self.engine.offered(leg)
+        return leg
+
     def say(self, leg: FakeLeg, text: str, seconds: float = 2.0, **how: Any) -> None:
         """The caller says it, and is silent until it was dealt with."""
         self.speech.script.append(Said(text, **how))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -295,7 +296,8 @@ def test_broken_recogniser_brings_the_menu_at_once(where: str, error: Exception)
     """
     with stage() as s:
         leg = s.incoming()
-        s.say(leg, ENERGY, **{where: error})
+        how: dict[str, Any] = {where: error}
+        s.say(leg, ENERGY, **how)
 
         assert "menu" == s.state()
         assert 1 == len(s.observer.failures)
