@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Final, TextIO
 
 import soundfile
 
-from ivr.app import call_rules, prompt_book
 from ivr.call.prompts import SpokenPrompt
 from ivr.contacts.models import Call
 from ivr.contacts.store import ContactStore
+from ivr.demo.children import ended_by_signals, require_pjsua2
 from ivr.demo.dead_air import DeadAir, dead_airs
 from ivr.demo.director import Act, Deed, Director
 from ivr.demo.errors import DemoError, DemoUsageError
@@ -27,7 +26,7 @@ from ivr.demo.processes import Child
 from ivr.demo.render import show, write_svg
 from ivr.demo.replay import Pressed
 from ivr.demo.speech import QUESTION, check_digits, write_question
-from ivr.demo.stage import CENTRE, PHONE, Stage, StageSettings, require_pjsua2
+from ivr.demo.stage import CENTRE, PHONE, Stage, StageSettings
 from ivr.demo.timeline import Evidence, Story, tell
 from ivr.errors import ContactStoreError, PromptError, WegwijsError
 
@@ -38,6 +37,25 @@ _RECORD_SECONDS: Final = 15.0
 _TALK_SECONDS: Final = 2.0
 
 Progress = Callable[[str], None]
+
+
+def progress_on(stream: TextIO) -> Progress:
+    """Return what tells people, on a terminal only, what is being done."""
+
+    def progress(text: str) -> None:
+        if stream.isatty():
+            print(f"{text} ...", file=stream, flush=True)
+
+    return progress
+
+
+def dead_airs_of(recording: Path) -> list[DeadAir]:
+    """Dead air of a caller's recording; nothing when the call had no audio."""
+    try:
+        stereo, _ = soundfile.read(recording, dtype="int16", always_2d=True)
+    except (OSError, soundfile.LibsndfileError):
+        return []
+    return dead_airs(stereo[:, 0], stereo[:, 1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +97,7 @@ def run_demo(
     """
     out, errors = stdout or sys.stdout, stderr or sys.stderr
 
-    def progress(text: str) -> None:
-        if errors.isatty():
-            print(f"{text} ...", file=errors, flush=True)
-
+    progress = progress_on(errors)
     try:
         request = Request(say=say, audio=audio, digits=check_digits(digits))
         if svg is not None and not svg.absolute().parent.is_dir():
@@ -124,17 +139,16 @@ def demonstrate(
         say = QUESTION
     with tempfile.TemporaryDirectory(prefix="wegwijs-caller-") as folder:
         question = write_question(Path(folder), say, request.audio)
-        with _ended_by_signals(), Stage(settings, home) as stage:
-            progress("starting voorlichter groups")
-            stage.start_centre()
-            progress("starting the service (about 5 s)")
-            stage.start_phone()
+        with ended_by_signals(), Stage(settings, home) as stage:
+            progress("starting the service and the voorlichter groups (about 5 s)")
+            stage.start_all()
             progress("calling (about 30 s)")
             call = StagedCall(stage, question, request.digits)
+            # The story needs the service's own code, whose libraries take a second to load.
+            threading.Thread(target=import_module, args=("ivr.app",), daemon=True).start()
             call.run()
-            said = say if say is not None else None
-            if request.audio is not None:
-                said = f"recording {request.audio.name}"
+            progress("reading the contact record")
+            said = say if request.audio is None else f"recording {request.audio.name}"
             return call.story(said)
 
 
@@ -196,9 +210,9 @@ class StagedCall:
                 raise DemoError("the service ended in the middle of the call; start it again")
             if source == PHONE and event == "call_offered" and self._call_id is None:
                 self._call_id = str(happening.fields["call_id"])
-            if source == PHONE and event == "state":
-                if happening.fields.get("call_id") == self._call_id:
-                    self._director.entered(str(happening.fields["new"]), now)
+            mine = happening.fields.get("call_id") == self._call_id
+            if source == PHONE and event == "state" and mine:
+                self._director.entered(str(happening.fields["new"]), now)
             if source == self._name and event == "error":
                 raise DemoError(f"the caller: {happening.fields.get('text', 'failed')}")
             if source == self._name and event == "gone":
@@ -214,6 +228,9 @@ class StagedCall:
         Raises:
             WegwijsError: The contact record cannot be read.
         """
+        # Here, because it is heavy and the caller need not wait for it.
+        from ivr.app import call_rules
+
         stage = self._stage
         call = self._record()
         # Let the contact centre say that it is over.
@@ -225,7 +242,7 @@ class StagedCall:
                 said=said,
                 happenings=stage.happenings,
                 pressed=self._pressed,
-                dead_airs=self._dead_airs(),
+                dead_airs=dead_airs_of(self._recording),
                 call=call,
                 rules=rules,
                 prompt_text=self._prompt_texts(),
@@ -263,14 +280,9 @@ class StagedCall:
         finally:
             store.close()
 
-    def _dead_airs(self) -> list[DeadAir]:
-        try:
-            stereo, _ = soundfile.read(self._recording, dtype="int16", always_2d=True)
-        except (OSError, soundfile.LibsndfileError):
-            return []
-        return dead_airs(stereo[:, 0], stereo[:, 1])
-
     def _prompt_texts(self) -> Callable[[SpokenPrompt], str]:
+        from ivr.app import prompt_book
+
         stage = self._stage
         try:
             book = prompt_book(stage.config, stage.catalogue, stage.home, "")
@@ -284,20 +296,3 @@ class StagedCall:
                 return prompt.prompt.value
 
         return text
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does: in order, with every process stopped."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

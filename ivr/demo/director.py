@@ -47,7 +47,6 @@ class Director:
         self._digits = digits
         self._said = 0
         self._due: tuple[float, Deed] | None = None
-        self._state = ""
         if not speaks and not digits.startswith(_HUMAN_KEY):
             # Any key but 0 opens the keuzemenu; 0 is a human at once.
             self._digits = _MENU_KEY + digits
@@ -59,8 +58,15 @@ class Director:
 
     def entered(self, state: str, at: float) -> None:
         """The service's call is in a new state; what was planned for the old one is off."""
-        self._state, self._due = state, None
-        self._plan(at)
+        self._due = None
+        if state == "listening" and self._speaks and self._said < SAYINGS_MOST:
+            self._due = (at + _BREATH_SECONDS, Deed(Act.SAY))
+        elif not self._digits:
+            return
+        elif state in ("menu", "confirming"):
+            self._due = (at + _HEARING_SECONDS, Deed(Act.PRESS, self._digits[0]))
+        elif state in ("greeting", "prompting", "listening") and not self._speaks:
+            self._due = (at + _GREETING_SECONDS, Deed(Act.PRESS, self._digits[0]))
 
     def due(self, at: float) -> Deed | None:
         """The deed whose time has come, once."""
@@ -72,20 +78,7 @@ class Director:
             self._said += 1
         else:
             self._digits = self._digits[1:]
-            # A key that is not in the menu leaves the call in the menu, without news of it.
-            if self._state in ("menu", "confirming"):
-                self._plan(at)
         return deed
-
-    def _plan(self, at: float) -> None:
-        if self._state == "listening" and self._speaks and self._said < SAYINGS_MOST:
-            self._due = (at + _BREATH_SECONDS, Deed(Act.SAY))
-        elif not self._digits:
-            return
-        elif self._state in ("menu", "confirming"):
-            self._due = (at + _HEARING_SECONDS, Deed(Act.PRESS, self._digits[0]))
-        elif self._state in ("greeting", "prompting", "listening") and not self._speaks:
-            self._due = (at + _GREETING_SECONDS, Deed(Act.PRESS, self._digits[0]))
 
 
 class DeafDirector:

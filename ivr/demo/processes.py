@@ -60,7 +60,8 @@ class Child:
         environment: Mapping[str, str] = _NOTHING,
     ) -> None:
         self.name = name
-        self.ready = False
+        self.began = 0
+        """How many happenings were known when it started."""
         self._happenings = happenings
         self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
         self._process = subprocess.Popen(

@@ -17,9 +17,6 @@ from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.call.rules import CallRules
 from ivr.call.states import CallState
 
-_TIMEOUTS_MOST = 4
-"""A menu is played again that often at most before it is given up."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
@@ -109,12 +106,10 @@ Make = Callable[[CallMachine], ev.Event]
 
 @dataclass(frozen=True, slots=True)
 class _Script:
-    """Events that may explain a step, and the evidence that is used up by them."""
+    """Events that may explain a step, and the evidence whose first item is used up by them."""
 
     makes: tuple[Make, ...]
     uses: list[Any] = field(default_factory=list)
-    used: int = 1
-    """How many of the first of ``uses``."""
 
 
 @dataclass(slots=True)
@@ -129,8 +124,8 @@ class _Replay:
 
     def move(self, moved: Moved) -> bool:
         """Find what brought the machine from one state to the next; False when nothing does."""
-        pressed = tuple(_always(ev.Digit(key)) for key in self.keys)
-        for keys in (pressed, ()) if pressed else ((),):
+        for count in range(len(self.keys), -1, -1):
+            keys = tuple(_always(ev.Digit(key)) for key in self.keys[:count])
             alone = [_Script(())] if keys else []
             for script in [*alone, *self._scripts(CallState(moved.old))]:
                 tried = self._tried((*keys, *script.makes), moved.new)
@@ -143,19 +138,23 @@ class _Replay:
                     for action in actions
                     if isinstance(action, act.PlayPrompt)
                 ]
-                del script.uses[: script.used]
-                if keys:
-                    self.keys.clear()
+                del script.uses[:1]
+                del self.keys[:count]
                 return True
         return False
 
     def _tried(
         self, makes: Sequence[Make], new: str
     ) -> tuple[list[ev.Event], list[act.Action]] | None:
-        """Run a fresh machine through the call so far and what is made; None unless it fits."""
+        """Run a fresh machine through the call so far and what is made.
+
+        Returns:
+            What was made and done, when it leads to exactly one entry, of state ``new``.
+        """
         machine = CallMachine(self.rules)
         for event in self.history:
             machine.handle(event)
+        epoch = machine.epoch
         events: list[ev.Event] = []
         actions: list[act.Action] = []
         for make in makes:
@@ -165,7 +164,8 @@ class _Replay:
             except UndeclaredEventError:
                 return None
             events.append(event)
-        return (events, actions) if machine.state.value == new else None
+        fits = machine.state.value == new and machine.epoch == epoch + 1
+        return (events, actions) if fits else None
 
     def _scripts(self, state: CallState) -> Iterator[_Script]:
         """What may happen in a state, likeliest first."""
@@ -184,14 +184,11 @@ class _Replay:
                 if self.answers:
                     yield _Script((_answer(self.answers[0]),), self.answers)
             case CallState.TRANSFERRING:
-                # Going on to another target of the same group changes no state.
-                for count in range(1, len(self.transfers) + 1):
-                    makes = tuple(_transfer_over(*ended) for ended in self.transfers[:count])
-                    yield _Script(makes, self.transfers, count)
+                if self.transfers:
+                    yield _Script((_transfer_over(*self.transfers[0]),), self.transfers)
         yield _Script((_prompt_finished,))
         yield _Script((_always(ev.SpeechStarted()),))
-        for count in range(1, _TIMEOUTS_MOST):
-            yield _Script((_timeout,) * count)
+        yield _Script((_timeout,))
         for signal in (ev.ComponentFailed(), ev.CallLimitReached(), ev.CallerHungUp()):
             yield _Script((_always(signal),))
 

@@ -9,7 +9,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from asr.audio_files import read_speech
 from asr.errors import AudioUnreadableError
 from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.errors import PromptError
@@ -66,6 +65,9 @@ def write_question(folder: Path, say: str | None, audio: Path | None) -> Path | 
 
 
 def _recorded(audio: Path) -> NDArray[np.int16]:
+    # Here, because resampling needs a library that takes a second to load.
+    from asr.audio_files import read_speech
+
     try:
         samples = read_speech(audio)
     except AudioUnreadableError as error:

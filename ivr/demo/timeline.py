@@ -339,9 +339,10 @@ class _Teller:
                 details={"group": attempt.group, "method": attempt.method},
             )
             if attempt.result != "succeeded":
+                over = attempt.started_at.timestamp() + (attempt.seconds or 0.0)
                 status = "" if attempt.sip_status is None else f", SIP status {attempt.sip_status}"
                 yield Entry(
-                    at_seconds=begun + (attempt.seconds or 0.0),
+                    at_seconds=self._at(self._said_then(over)),
                     who=who,
                     what="fails",
                     text=f"{attempt.group}: {attempt.result}{status}",
@@ -430,7 +431,7 @@ _QUESTIONS: Final = frozenset(
 
 def _place(entry: Entry) -> tuple[float, int]:
     """Order in the timeline; at one moment, what is known goes before what is done about it."""
-    order = ("hears", "understands", "decides")
+    order = ("hears", "understands", "decides", "fails")
     rank = order.index(entry.what) if entry.what in order else len(order)
     return entry.at_seconds, -1 if entry.who is Who.CALLER else rank
 

@@ -192,7 +192,7 @@ class Call:
             self._handling = False
 
     def _handle(self, event: ev.Event) -> None:
-        before = self._machine.state
+        before, epoch = self._machine.state, self._machine.epoch
         try:
             actions = self._machine.handle(event)
         except UndeclaredEventError as error:
@@ -216,6 +216,8 @@ class Call:
         after = self._machine.state
         if after is not before:
             self._tools.observer.state_changed(self.line.number, before, after)
+        if self._machine.epoch != epoch:
+            # A menu that is said again is news too, though the state's name stays.
             _log.info("state", call_id=self.call_id, old=before.value, new=after.value)
         for action in actions:
             self._try(action)
