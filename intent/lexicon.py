@@ -18,8 +18,8 @@ from intent.errors import TrainingDataError
 from intent.text import normalise
 
 _SENTENCE_STARTS: Final = frozenset(
-    ("ik", "we", "wij", "mag", "moet", "kan", "hoe", "waar", "wanneer", "wie", "wat", "er", "ze")
-    + ("hij", "de", "het", "mijn", "ons", "onze")
+    {"ik", "we", "wij", "mag", "moet", "kan", "hoe", "waar", "wanneer", "wie", "wat", "er", "ze"}
+    | {"hij", "de", "het", "mijn", "ons", "onze"}
 )
 
 

@@ -23,6 +23,9 @@ _MAX_GRAM_SHARE: Final = 0.1
 _QUERY_WORDS: Final = 40
 """Of a longer query the last words are searched, where the point usually is."""
 
+_FEWEST: Final = 0.3
+"""Lowest score of a hit: below it a few shared letters look like a name."""
+
 _STOP_WORDS: Final = frozenset(
     "de het een en van voor in op te ten ter om aan bij met door uw je jouw mijn of als tot uit "  # noqa: SIM905
     "naar over die dat deze dit is zijn niet er ik ge u we wij".split()
@@ -100,7 +103,7 @@ class ProductIndex:
     def search(
         self, text: str, limit: int = 5, *, themas: Iterable[str] | None = None
     ) -> tuple[ProductHit, ...]:
-        """Return at most ``limit`` hits with a score of 0.25 or more, best first."""
+        """Return at most ``limit`` hits with a score of ``_FEWEST`` or more, best first."""
         return self.search_tokens(tokens(text), limit, themas=themas)
 
     def search_tokens(
@@ -126,7 +129,7 @@ class ProductIndex:
         best: NDArray[np.intp] = np.argpartition(-score, wanted - 1)[:wanted]
         for row in best[np.lexsort((best, -score[best]))]:
             owner = int(self._owner[row])
-            if score[row] < 0.25 or len(hits) == limit:
+            if score[row] < _FEWEST or len(hits) == limit:
                 break
             hits.setdefault(owner, min(1.0, float(score[row])))
         return tuple(

@@ -6,7 +6,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -17,6 +17,7 @@ import sklearn
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import ComplementNB
 
 from intent.augment import Augmenter
 from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE, Catalogue, load_catalogue
@@ -35,8 +36,11 @@ DEFAULT_SEED: Final = 1700
 FEWEST_ROWS: Final = 5
 """Fewest written training utterances of a label."""
 
-_STRENGTH: Final = 5.0
-"""Inverse regularisation of the linear model; chosen by intent/compare.py."""
+_STRENGTH: Final = 30.0
+"""Inverse regularisation of logistic regression; chosen by intent/compare.py."""
+
+_SMOOTHING: Final = 0.1
+"""Of complement naive Bayes; chosen by intent/compare.py."""
 
 Progress = Callable[[str, float], None]
 
@@ -56,6 +60,9 @@ class OutOfFold:
     """Evidence of texts by a model that never saw their family."""
 
     logits: Floats
+    """Shape ``(texts, labels)``, of logistic regression."""
+    counts: Floats
+    """Shape ``(texts, labels)``, of naive Bayes."""
     unknown: Floats
     foreign: Floats
     length: Floats
@@ -64,10 +71,16 @@ class OutOfFold:
     """Shape ``(texts, labels)``."""
     weight: Floats
 
-    def probabilities(self, head: Head, labels: Sequence[str]) -> Floats:
-        """Calibrate with ``head``; shape ``(texts, labels)``."""
+    def probabilities(self, head: Head, share: float, labels: Sequence[str]) -> Floats:
+        """Calibrate with ``head``; shape ``(texts, labels)``.
+
+        Args:
+            head: The calibration.
+            share: How much of the naive Bayes score is added to the logits.
+            labels: Names of the columns.
+        """
         return head.probabilities(
-            self.logits, self.unknown, self.foreign, self.length, self.confidence,
+            self.logits + share * self.counts, self.unknown, self.foreign, self.length, self.confidence,
             scope=labels.index(OUT_OF_SCOPE), language=labels.index(OTHER_LANGUAGE),
         )  # fmt: skip
 
@@ -105,7 +118,7 @@ def train(
     catalogue = load_catalogue(data_dir)
     corpus = Corpus.read(data_dir, catalogue)
     check_enough(data_dir, corpus)
-    model, oof = fit(corpus, seed=seed, folds=folds, progress=tell)
+    model, probabilities, accepted = fit(corpus, seed=seed, folds=folds, progress=tell)
     tell("scoring", 0.93)
     card = {
         "seed": seed,
@@ -126,7 +139,7 @@ def train(
         },
         "calibration": {
             "head": {name: getattr(model.head, name) for name in Head.__dataclass_fields__},
-            **score_card(oof.probabilities(model.head, model.labels), oof.accepted, model.labels),
+            **score_card(probabilities, accepted, model.labels),
         },
         "held_out": _held_out_scores(model, corpus),
     }
@@ -162,14 +175,18 @@ def check_enough(data_dir: Path, corpus: Corpus) -> None:
 
 def fit(
     corpus: Corpus, *, seed: int, folds: int = FOLDS, progress: Progress | None = None
-) -> tuple[Model, OutOfFold]:
-    """Fit the linear model, calibrate it on out-of-fold evidence, and fit it on everything.
+) -> tuple[Model, Floats, NDArray[np.bool_]]:
+    """Fit the linear models, calibrate them on out-of-fold evidence, fit them on everything.
 
     Args:
         corpus: What to train on.
         seed: Of every random choice.
         folds: Parts for calibration.
         progress: As in :func:`train`.
+
+    Returns:
+        The model; and, for its card, the out-of-fold probabilities with what was acceptable, both
+        of shape ``(texts, labels)``.
     """
     tell = progress or (lambda _what, _share: None)
     labels = corpus.catalogue.labels
@@ -183,42 +200,67 @@ def fit(
         rows = [row for row in corpus.train if fold_of(row.family, folds) == fold]
         parts.append(_evidence(partial, rows, corpus, Random(seed + 1 + fold)))
     oof = _join(parts)
-    head = fit_head(oof, labels)
+    head, share = fit_head(oof, labels)
     tell("fitting", 0.75)
-    model = _fit_linear(documents, labels, languages)
+    whole = _fit_linear(documents, labels, languages)
+    weights = whole.regression.weights + share * whole.bayes
     examples = tuple((normalise(row.text), row.thema) for row in corpus.train)
-    return (
-        Model(labels, model.features, model.weights, model.bias, model.languages, head, examples),
-        oof,
+    model = replace(
+        whole.regression,
+        # Rounded as they are stored.
+        weights=weights.astype(np.float16).astype(np.float32),
+        head=head,
+        examples=examples,
     )
+    return model, oof.probabilities(head, share, labels), oof.accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Two linear models over the same features."""
+
+    regression: Model
+    bayes: NDArray[np.float32]
+    """Weights of complement naive Bayes, shape ``(features, labels)``."""
 
 
 def _fit_linear(
     documents: Sequence[Document], labels: Sequence[str], languages: LanguageModel
-) -> Model:
-    """Fit multinomial logistic regression, every label weighing the same."""
+) -> Linear:
+    """Fit logistic regression and naive Bayes, every label weighing the same.
+
+    Regression separates what it has seen often; naive Bayes gives a word of a single document
+    its full weight. Their sum does better than either on families that training has not seen.
+    """
     space = FeatureSpace.learn(d.words for d in documents if d.clean)
     target = np.array([d.label for d in documents])
     weight = np.array([d.weight for d in documents])
     totals = np.bincount(target, weight, minlength=len(labels))
     weight *= len(documents) / len(labels) / totals[target]
+    vectors = matrix(space, [d.words for d in documents])
     linear = LogisticRegression(C=_STRENGTH, max_iter=60, tol=2e-3)
-    linear.fit(matrix(space, [d.words for d in documents]), target, sample_weight=weight)
-    return Model(
-        tuple(labels),
-        space,
-        # Rounded as they are stored, so that calibration sees what a call will see.
-        np.ascontiguousarray(linear.coef_.T).astype(np.float16).astype(np.float32),
-        linear.intercept_.astype(np.float32),
-        languages,
-        Head(),
+    linear.fit(vectors, target, sample_weight=weight)
+    bayes = ComplementNB(alpha=_SMOOTHING).fit(vectors, target, sample_weight=weight)
+    scores = bayes.feature_log_prob_.T
+    return Linear(
+        Model(
+            tuple(labels),
+            space,
+            np.ascontiguousarray(linear.coef_.T).astype(np.float32),
+            linear.intercept_.astype(np.float32),
+            languages,
+            Head(),
+        ),
+        np.ascontiguousarray(scores - scores.mean(axis=1, keepdims=True)).astype(np.float32),
     )
 
 
-def _evidence(model: Model, rows: Sequence[Row], corpus: Corpus, rng: Random) -> OutOfFold:
+def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) -> OutOfFold:
     """Collect evidence of rows as written, wrapped and misheard, with plausible confidence."""
     augmenter = Augmenter(corpus.confusions)
+    model, by_count = linear.regression, replace(linear.regression, weights=linear.bayes)
     found: list[Evidence] = []
+    counts: list[Floats] = []
     confidence: list[float] = []
     accepted: list[list[bool]] = []
     weight: list[float] = []
@@ -237,12 +279,15 @@ def _evidence(model: Model, rows: Sequence[Row], corpus: Corpus, rng: Random) ->
             ),
         )
         for variant, sure, share in variants:
-            found.append(model.evidence(variant.split()))
+            words = variant.split()
+            found.append(model.evidence(words))
+            counts.append(by_count.evidence(words).logits - model.bias)
             confidence.append(sure)
             accepted.append([label in row.accepted for label in model.labels])
             weight.append(share)
     return OutOfFold(
         np.array([e.logits for e in found]).reshape(len(found), len(model.labels)),
+        np.array(counts).reshape(len(found), len(model.labels)),
         np.array([e.unknown for e in found]),
         np.array([e.foreign for e in found]),
         np.array([float(e.words) for e in found]),
@@ -261,12 +306,15 @@ def _join(parts: Sequence[OutOfFold]) -> OutOfFold:
     )
 
 
-def fit_head(oof: OutOfFold, labels: Sequence[str]) -> Head:
-    """Fit the calibration by maximum likelihood of the best accepted label, every label alike.
+def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
+    """Fit the calibration and the share of naive Bayes by maximum likelihood of the best accepted label, every label alike.
 
     Args:
         oof: Out-of-fold evidence.
         labels: Columns of the evidence.
+
+    Returns:
+        The calibration and the share.
     """
     main = oof.accepted.argmax(axis=1)
     counts = np.bincount(main, oof.weight, minlength=len(labels))
@@ -274,13 +322,15 @@ def fit_head(oof: OutOfFold, labels: Sequence[str]) -> Head:
     weight /= weight.sum()
 
     def loss(values: NDArray[np.float64]) -> float:
-        probabilities = oof.probabilities(Head.of(values.tolist()), labels)
+        *head, share = values.tolist()
+        probabilities = oof.probabilities(Head.of(head), share, labels)
         best = np.where(oof.accepted, probabilities, 0.0).max(axis=1)
         return float(-(weight * np.log(best + 1e-12)).sum() + 1e-3 * (values**2).sum() / 10)
 
-    start = np.zeros(len(Head.__dataclass_fields__))
+    start = np.zeros(len(Head.__dataclass_fields__) + 1)
     result = minimize(loss, start, method="L-BFGS-B", options={"maxiter": 60})
-    return Head.of(result.x.tolist())
+    *head, share = result.x.tolist()
+    return Head.of(head), float(share)
 
 
 def _held_out_scores(model: Model, corpus: Corpus) -> dict[str, Any]:

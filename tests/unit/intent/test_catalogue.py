@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import datetime
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from intent.catalogue import Catalogue, Product, load_catalogue
+from intent.errors import CatalogueError
+from intent.products import ProductIndex
+
+DATA = Path(__file__).parents[3] / "training_data"
+
+SMALL = """
+[[themas]]
+slug = "energie"
+spoken = "energie"
+description = "gas en elektriciteit"
+group = "algemeen"
+{extra}
+[[themas]]
+slug = "buiten-bereik"
+spoken = "iets anders"
+description = "niet van ons"
+group = "algemeen"
+non_thema = true
+[[themas]]
+slug = "mens"
+spoken = "een voorlichter"
+description = "iemand"
+group = "algemeen"
+non_thema = true
+[[themas]]
+slug = "andere-taal"
+spoken = "een andere taal"
+description = "geen Nederlands"
+group = "algemeen"
+non_thema = true
+[[groups]]
+slug = "algemeen"
+spoken = "een voorlichter"
+"""
+
+
+def small(folder: Path, extra: str = "") -> Path:
+    (folder / "catalogue.toml").write_text(SMALL.replace("{extra}", extra), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return load_catalogue(DATA)
+
+
+def test_embedded_catalogue_has_the_themas_of_the_design(catalogue: Catalogue) -> None:
+    """
+    Twelve themas and three non-themas, each thema with its own group.
+    """
+    expected = {
+        "belastingen", "bouwen-wonen", "energie", "leefmilieu-natuur", "mobiliteit", "onderwijs",
+        "welzijn-zorg", "gezin-groeipakket", "werk-ondernemen", "cultuur-sport-vrijetijd",
+        "burger-overheid", "digitale-hulp", "buiten-bereik", "mens", "andere-taal",
+    }  # fmt: skip
+
+    assert expected == set(catalogue.labels)
+    assert all(t.group in (t.slug, "algemeen") for t in catalogue.themas)
+    assert {"buiten-bereik", "mens", "andere-taal"} == set(catalogue.labels[-3:])
+
+
+def test_busiest_first(catalogue: Catalogue) -> None:
+    """
+    Taxes and study grants were half of all calls.
+    """
+    assert ["belastingen", "onderwijs"] == [t.slug for t in catalogue.busiest(2)]
+
+
+@pytest.mark.parametrize(
+    ("said", "thema", "name"),
+    [
+        ("groei paket", "gezin-groeipakket", "Groeipakket"),
+        ("wegentax", "belastingen", "Jaarlijkse verkeersbelasting"),
+        ("mijn verbouwpreemie", "bouwen-wonen", "Mijn VerbouwPremie"),
+        ("dienstenceques", "werk-ondernemen", "Dienstencheques"),
+        ("parkeer kaart handicap", "welzijn-zorg", "Parkeerkaart voor personen met een handicap"),
+    ],
+)
+def test_search_forgives_typing_and_hearing(
+    catalogue: Catalogue, said: str, thema: str, name: str
+) -> None:
+    """
+    A misspelt or cut name still finds its product first.
+    """
+    hit = catalogue.search(said, 3)[0]
+
+    assert (thema, name) == (hit.thema, hit.name)
+    assert 0.0 < hit.score <= 1.0
+
+
+def test_search_of_nothing_finds_nothing(catalogue: Catalogue) -> None:
+    """
+    Empty and meaningless queries have no hits.
+    """
+    assert () == catalogue.search("")
+    assert () == catalogue.search("zzz qqq")
+    assert () == catalogue.search("premie", 0)
+
+
+def test_search_can_be_kept_to_themas(catalogue: Catalogue) -> None:
+    """
+    With themas given, no product of another is found.
+    """
+    hits = catalogue.search("premie voor warmtepomp", 5, themas=["energie"])
+
+    assert hits
+    assert {"energie"} == {hit.thema for hit in hits}
+
+
+def test_ten_thousand_products_are_searched_quickly() -> None:
+    """
+    A search over 10,000 products takes 5 ms; the bound allows a busy machine.
+    """
+    rng = Random(3)
+    parts = [
+        "premie", "woning", "school", "water", "auto", "zorg", "kind", "werk", "natuur", "bus",
+        "huur", "energie", "subsidie", "vergunning", "attest", "kaart", "dak", "boom", "sport",
+    ]  # fmt: skip
+    index = ProductIndex(
+        [
+            Product(name=f"{''.join(rng.sample(parts, 2))} {rng.choice(parts)} {i}", thema="t")
+            for i in range(10_000)
+        ]
+    )
+    index.search("premie voor mijn dak", 5)
+    seconds = []
+    for _ in range(15):
+        start = time.perf_counter()
+        assert index.search("ik wil een waterkaart aanvragen voor de school van mijn kind", 5)
+        seconds.append(time.perf_counter() - start)
+
+    assert min(seconds) < 0.010
+
+
+def test_expired_thema_is_gone(tmp_path: Path) -> None:
+    """
+    A temporary thema is there on its last day and not after it.
+    """
+    catalogue = load_catalogue(small(tmp_path, "expires = 2026-12-31"))
+
+    assert "energie" in catalogue.valid_on(datetime.date(2026, 12, 31))
+    assert "energie" not in catalogue.valid_on(datetime.date(2027, 1, 1))
+    assert "mens" in catalogue.valid_on(datetime.date(2027, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("extra", "where"),
+    [
+        ('colour = "red"', "themas[0].colour"),
+        ("share = 3", "themas[0].share"),
+        ('expires = "soon"', "themas[0].expires"),
+        ("keywords = [1]", "themas[0].keywords"),
+        ('non_thema = "no"', "themas[0].non_thema"),
+    ],
+)
+def test_wrong_key_is_named(tmp_path: Path, extra: str, where: str) -> None:
+    """
+    The error names the file and the key.
+    """
+    with pytest.raises(CatalogueError, match=r"catalogue\.toml") as caught:
+        load_catalogue(small(tmp_path, extra))
+
+    assert where == caught.value.where
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('slug = "energie"', 'slug = "mens"', "is there twice"),
+        ('slug = "energie"', 'slug = "Energie!"', "is not a slug"),
+        ('slug = "andere-taal"', 'slug = "andere"', "is missing"),
+        ('group = "algemeen"', 'group = "geen"', "is not a group"),
+        ("[[groups]]", "[[group]]", "is not a known table"),
+        ('spoken = "energie"', 'spoken = " "', "is not a text"),
+        ("[[themas]]", "[[themas", "is not TOML"),
+    ],
+)
+def test_contradictions_are_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    """
+    A catalogue that contradicts itself is refused with the reason.
+    """
+    file = small(tmp_path) / "catalogue.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+
+    with pytest.raises(CatalogueError, match=problem):
+        load_catalogue(tmp_path)
+
+
+def test_missing_catalogue_is_named(tmp_path: Path) -> None:
+    """
+    A folder without a catalogue is an error of its own, not a traceback.
+    """
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        load_catalogue(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ("thema\tname\n", "line 1"),
+        ("thema\tname\tsynonyms\tcolloquial\ngeen\tX\t\t\n", "line 2"),
+        ("thema\tname\tsynonyms\tcolloquial\nenergie\t\t\t\n", "line 2"),
+        ("thema\tname\tsynonyms\tcolloquial\nenergie\tX\t\t\ty\tz\n", "line 2"),
+    ],
+)
+def test_wrong_product_line_is_named(tmp_path: Path, content: str, where: str) -> None:
+    """
+    The error names the product file and its line.
+    """
+    small(tmp_path)
+    (tmp_path / "products").mkdir()
+    (tmp_path / "products" / "energie.tsv").write_text(content, encoding="utf-8")
+
+    with pytest.raises(CatalogueError, match=r"energie\.tsv") as caught:
+        load_catalogue(tmp_path)
+
+    assert where == caught.value.where
