@@ -34,7 +34,7 @@ from ivr.demo.dead_air import dead_airs
 from ivr.demo.script import Deed, Step, parse_step
 from ivr.demo.sound_desk import SoundDesk
 from ivr.errors import TelephonyError
-from ivr.sip.media import active_audio
+from ivr.sip.media import active_audio, bury_call
 from ivr.sip.owner import OwnerThread, guarded
 from ivr.sip.runtime import Runtime
 
@@ -205,7 +205,7 @@ class Caller:
 
     def _bury(self, call: _Call) -> None:
         call.caller = None
-        self.owner.bury(call)
+        bury_call(self.owner, call)
 
     def _finish(self, status: int) -> None:
         self.status = self.status or status
@@ -234,7 +234,7 @@ class Caller:
         prm = pj.CallOpParam()
         prm.statusCode = pj.PJSIP_SC_BUSY_HERE
         guarded(partial(call.hangup, prm))
-        self.owner.bury(call)
+        bury_call(self.owner, call)
 
     def _at(self) -> float:
         return 0.0 if self._desk is None else round(self._desk.seconds, 3)

@@ -36,7 +36,7 @@ import soundfile
 from ivr.demo import agent
 from ivr.errors import TelephonyError
 from ivr.sip import message
-from ivr.sip.media import active_audio
+from ivr.sip.media import active_audio, bury_call
 from ivr.sip.owner import OwnerThread, destroy, guarded
 from ivr.sip.runtime import Runtime
 
@@ -124,7 +124,7 @@ class ContactCentre:
             if call.voice is not None:
                 self.owner.bury(call.voice)
                 call.voice = None
-            self.owner.bury(call)
+            bury_call(self.owner, call)
 
     def on_media(self, call: _Call) -> None:
         """A call's audio came or changed: let the voorlichter speak."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
-from ivr.sip.media import active_audio
+from ivr.sip.media import active_audio, bury_call
 from ivr.sip.message import safe_headers
 from ivr.sip.owner import OwnerThread, guarded
 
@@ -204,4 +204,4 @@ class Bridge:
         call, self._call = self._call, None
         call.bridge = None
         # Not here: this may run inside one of the call's own callbacks.
-        self._owner.bury(call)
+        bury_call(self._owner, call)

@@ -28,7 +28,7 @@ from ivr.sip import message, native
 from ivr.sip.audio_port import FrameMatrix, FramePort, FrameSlot
 from ivr.sip.bridge import Bridge
 from ivr.sip.leg_base import LegBase
-from ivr.sip.media import CallAudio, active_audio, signs_of_life
+from ivr.sip.media import CallAudio, active_audio, bury_call, signs_of_life
 from ivr.sip.owner import OwnerThread, Timer, destroy, guarded
 from ivr.sip.playback import Playback
 from ivr.sip.refer import ReferLedger
@@ -117,7 +117,7 @@ class PjsuaLeg(LegBase):
         self._bridge_token = 0
         self._last_key: tuple[str, int] | None = None
         self._watch: Timer | None = None
-        self._signs = (-1, -1)
+        self._signs: tuple[int, int] | None = None
         self._heard_at = 0.0
         self._lost_told = False
 
@@ -237,7 +237,7 @@ class PjsuaLeg(LegBase):
         call, self._call = self._call, None
         call.leg = None
         # Not here: this may run inside one of the call's own callbacks.
-        self._owner.bury(call)
+        bury_call(self._owner, call)
         self._emit(HungUp(status, self._ended_by_us))
         self._around.on_gone(self)
 
@@ -281,6 +281,11 @@ class PjsuaLeg(LegBase):
             self._emit(MediaReady(self._slot.index))
 
     def _watch_media(self) -> None:
+        if not self._call.isActive():
+            # Whatever the library did with the call, the engine hears of its end.
+            log.error("a call ended without notice", extra={"leg": self._number})
+            self._clean_up(pj.PJSIP_SC_REQUEST_TIMEOUT)
+            return
         self._watch = self._owner.call_later(_WATCH_SECONDS, self._watch_media)
         now = time.monotonic()
         audio = self._audio
@@ -288,7 +293,7 @@ class PjsuaLeg(LegBase):
             self._heard_at = now
             return
         signs = signs_of_life(self._call, audio.index)
-        if signs != self._signs:
+        if signs is not None and signs != self._signs:
             self._signs, self._heard_at, self._lost_told = signs, now, False
         limit = self._around.runtime.settings.media_lost_seconds
         if now - self._heard_at >= limit and not self._lost_told:

@@ -1,4 +1,4 @@
-"""What pjsua2 says about a call's audio. Owner's thread only."""
+"""What pjsua2 says about a call's audio, and how a call object goes. Owner's thread only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pjsua2 as pj
+
+from ivr.sip.owner import OwnerThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,23 @@ def active_audio(call: Any) -> CallAudio | None:
     return None
 
 
-def signs_of_life(call: Any, index: int) -> tuple[int, int]:
-    """Counts that change while the peer sends anything: RTP packets and RTCP reports."""
-    statistics = call.getStreamStat(index)
+def signs_of_life(call: Any, index: int) -> tuple[int, int] | None:
+    """Counts that change while the peer sends anything: RTP packets and RTCP reports.
+
+    None while the stream is being exchanged for another.
+    """
+    try:
+        statistics = call.getStreamStat(index)
+    except pj.Error:
+        return None
     return statistics.rtcp.rxStat.pkt, statistics.rtcp.txStat.updateCount
+
+
+def bury_call(owner: OwnerThread, call: Any) -> None:
+    """Destroy the object of an ended call, once its number is nobody else's.
+
+    The library gives numbers out again at once, and the destructor would take the new call
+    its object away and hang it up (pjproject 2.17, ``Call::~Call``).
+    """
+    number = call.getId()
+    owner.bury(call, lambda: number < 0 or pj.Call.lookup(number) is None)
