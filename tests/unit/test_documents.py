@@ -84,7 +84,20 @@ def test_every_command_explains_itself() -> None:
     """
     Each command of the contract has a help text of its own.
     """
-    wanted = "demo serve phone check call transcribe classify evaluate train models".split()
+    wanted = ["demo", "serve", "phone", "check", "call", "transcribe", "classify", "evaluate", "train", "models"]
     help_text = make_parser().format_help()
 
     assert [] == [name for name in wanted if not re.search(rf"^    {name}\s+\S", help_text, re.M)]
+
+
+def test_alerts_name_metrics_that_exist() -> None:
+    """
+    An alert on a metric that was renamed would be silent for ever.
+    """
+    alerts = (ROOT / "sip_config" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
+    rules = re.findall(r"expr: (.+)", alerts)
+    named = {re.sub("_bucket$", "", n) for rule in rules for n in re.findall(r"wegwijs_\w+", rule)}
+
+    known = set(re.findall(r"`(wegwijs_\w+)`", docs.metrics_table()))
+    assert len(named) >= 7
+    assert set() == named - known
