@@ -25,7 +25,7 @@ _CODECS: Final = {
     "opus": "opus/48000",
 }
 _PORT_MAX: Final = 65535
-_ADDRESS: Final = re.compile(r"[0-9A-Za-z.:_-]+")
+_ADDRESS: Final = re.compile(r"[0-9A-Za-z._-]+")
 
 
 @unique
@@ -179,7 +179,10 @@ class SipSettings:
         ):
             if value is not None and not _ADDRESS.fullmatch(value):
                 raise SettingsError(
-                    key, value, "is not an address", remedy="write for example 127.0.0.1"
+                    key,
+                    value,
+                    "is not an IPv4 address or host name",
+                    remedy="write for example 127.0.0.1",
                 )
 
     def _check_transports(self) -> None:

@@ -297,14 +297,19 @@ class PjsuaStage(Stage):
             yield f"sip:groep@127.0.0.1:{sipp.port}"
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    """Return when ``true`` is."""
+    deadline = time.monotonic() + WITHIN_SECONDS
+    waiting = threading.Event()
+    while not true():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        waiting.wait(0.02)
+
+
 def wait_until_bound(port: int) -> None:
     """Return when somebody listens on the UDP port."""
     entry = f"0100007F:{port:04X}"
-    deadline = time.monotonic() + WITHIN_SECONDS
-    waiting = threading.Event()
-    while entry not in Path("/proc/net/udp").read_text("ascii"):
-        assert time.monotonic() < deadline, "SIPp did not start"
-        waiting.wait(0.02)
+    wait_until(lambda: entry in Path("/proc/net/udp").read_text("ascii"))
 
 
 _REST: dict[Peer, list[str | list[str]]] = {

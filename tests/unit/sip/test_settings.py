@@ -28,6 +28,7 @@ def test_defaults_work_and_stay_on_this_machine() -> None:
     ("key", "changes"),
     [
         ("bind_address", {"bind_address": "not an address"}),
+        ("bind_address", {"bind_address": "::1"}),
         ("public_address", {"public_address": ""}),
         ("udp_port", {"udp_port": 70_000}),
         ("udp_port", {"udp_port": None, "tcp_port": None}),
