@@ -25,8 +25,8 @@ from intent.text import normalise, tokens
 ALWAYS: Final = -1
 """Fold of documents that every fold trains on: catalogue knowledge, not paraphrases."""
 
-_WANTED_DOCUMENTS: Final = 26_000
-"""Written utterances are varied until there are about this many documents, to bound the time."""
+_MOST_DOCUMENTS: Final = 40_000
+"""Written utterances are varied twice while this many documents suffice, to bound the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Corpus:
         rng = Random(seed)
         rows = self.train
         phrases = sum(len(p) for p in self.phrases.values())
-        copies = max(1, min(4, (_WANTED_DOCUMENTS - 2 * phrases) // max(1, len(rows)) - 1))
+        copies = max(0, min(2, (_MOST_DOCUMENTS - 2 * phrases) // max(1, len(rows)) - 1))
         documents: list[Document] = []
 
         def add(text: str, label: int, weight: float, fold: int, clean: bool) -> None:
@@ -102,22 +102,21 @@ class Corpus:
             add(text, label, 1.0, fold, True)
             for other in row.also:
                 add(text, labels[other], 0.25, fold, True)
-            if copies >= 3:
-                add(augmenter.wrap(augmenter.fill_slots(text, rng), rng), label, 0.6, fold, True)
-            for copy in range(copies - (copies >= 3)):
-                source = text if copy % 2 else augmenter.wrap(text, rng)
-                heard = augmenter.corrupt(source, rng.choice((0.1, 0.2, 0.3)), rng)
-                add(heard, label, 0.5, fold, False)
+            for copy in range(copies):
+                wrapped = augmenter.wrap(augmenter.fill_slots(text, rng), rng)
+                if copy % 2 == 0:
+                    add(wrapped, label, 0.6, fold, True)
+                else:
+                    heard = augmenter.corrupt(wrapped, rng.choice((0.1, 0.2, 0.3)), rng)
+                    add(heard, label, 0.5, fold, False)
         for name, found in self.phrases.items():
             for phrase in found:
                 vary = augmenter.wrap if phrase.sentence else augmenter.frame
-                add(phrase.text, labels[name], 0.4, ALWAYS, True)
-                add(normalise(vary(phrase.text, rng)), labels[name], 0.3, ALWAYS, True)
-                heard = augmenter.corrupt(normalise(vary(phrase.text, rng)), 0.3, rng)
-                add(heard, labels[name], 0.2, ALWAYS, False)
+                add(phrase.text, labels[name], 0.8, ALWAYS, True)
+                add(normalise(vary(phrase.text, rng)), labels[name], 0.6, ALWAYS, True)
         for lines in self.languages.values():
             for line in lines:
-                add(normalise(line), labels[OTHER_LANGUAGE], 0.4, ALWAYS, True)
+                add(normalise(line), labels[OTHER_LANGUAGE], 0.8, ALWAYS, True)
         return documents
 
     def language_samples(self) -> dict[str, list[list[str]]]:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_GRAM: Final = 3
-MAX_GRAM: Final = 5
-CHAR_WEIGHT: Final = 1.0
-"""Length of the letter block beside the word block's length of one."""
+MAX_GRAM: Final = 6
+CHAR_WEIGHT: Final = 1.2
+"""Length of the letter block beside the word block of length one."""
 
 _MIN_PART: Final = 4
 """Shortest part of a compound, in letters."""

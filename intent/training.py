@@ -36,10 +36,10 @@ DEFAULT_SEED: Final = 1700
 FEWEST_ROWS: Final = 5
 """Fewest written training utterances of a label."""
 
-_STRENGTH: Final = 30.0
+_STRENGTH: Final = 10.0
 """Inverse regularisation of logistic regression; chosen by intent/compare.py."""
 
-_SMOOTHING: Final = 0.1
+_SMOOTHING: Final = 0.05
 """Of complement naive Bayes; chosen by intent/compare.py."""
 
 Progress = Callable[[str, float], None]
@@ -80,8 +80,8 @@ class OutOfFold:
             labels: Names of the columns.
         """
         return head.probabilities(
-            self.logits + share * self.counts, self.unknown, self.foreign, self.length, self.confidence,
-            scope=labels.index(OUT_OF_SCOPE), language=labels.index(OTHER_LANGUAGE),
+            self.logits + share * self.counts, self.unknown, self.foreign, self.length,
+            self.confidence, scope=labels.index(OUT_OF_SCOPE), language=labels.index(OTHER_LANGUAGE),
         )  # fmt: skip
 
 
@@ -307,7 +307,9 @@ def _join(parts: Sequence[OutOfFold]) -> OutOfFold:
 
 
 def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
-    """Fit the calibration and the share of naive Bayes by maximum likelihood of the best accepted label, every label alike.
+    """Fit the calibration and the share of naive Bayes; every label weighs the same.
+
+    By maximum likelihood of the likeliest acceptable label.
 
     Args:
         oof: Out-of-fold evidence.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intent.features import FeatureSpace, compound_parts, grams
+from intent.features import CHAR_WEIGHT, FeatureSpace, compound_parts, grams
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def test_cut_compound_is_the_same_word(space: FeatureSpace) -> None:
     assert space.vocabulary["studietoelage"] in indices
 
 
-def test_blocks_have_length_one(space: FeatureSpace) -> None:
+def test_blocks_have_their_length(space: FeatureSpace) -> None:
     """
-    Words and letters weigh the same, however long the text.
+    Words and letters keep their share, however long the text.
     """
     _, values = space.vector(["mijn", "zonnepanelen", "mijn"])
 
-    assert 2.0 == pytest.approx(float(np.dot(values, values)), abs=1e-5)
+    assert 1.0 + CHAR_WEIGHT**2 == pytest.approx(float(np.dot(values, values)), abs=1e-5)
 
 
 def test_unknown_text_is_an_empty_vector(space: FeatureSpace) -> None:
