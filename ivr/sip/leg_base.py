@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from ivr.engine.ports import HungUp, LegEvent, TransferMethod
 from ivr.sip import message
-from ivr.sip.owner import guarded
+
+log = logging.getLogger(__name__)
 
 
 class LegBase:
@@ -40,7 +41,14 @@ class LegBase:
             pass  # the loop is closed: nobody listens any more
 
     def _deliver(self, event: LegEvent) -> None:
-        guarded(partial(self.listener, event))
+        try:
+            self.listener(event)
+        except Exception as error:
+            # By type only: the text of an exception may hold what a caller said or pressed.
+            log.error(
+                "a leg's listener failed",
+                extra={"error": type(error).__name__, "event_type": type(event).__name__},
+            )
 
 
 class RefusedLeg(LegBase):

@@ -74,7 +74,10 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-_C: Final = _library()
+try:
+    _C: Final = _library()
+except AttributeError as error:
+    raise ImportError(f"this pjsua2 hides {error}; run make setup to build ours") from None
 
 
 def silence_log() -> None:

@@ -175,6 +175,8 @@ class Runtime:
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
         config.uaConfig.userAgent = settings.user_agent
+        for server in settings.name_servers:
+            config.uaConfig.nameserver.append(server)
         config.logConfig.level = config.logConfig.consoleLevel = 0
         config.logConfig.msgLogging = 0
         media = config.medConfig
@@ -210,6 +212,7 @@ class Runtime:
             if settings.public_address is not None:
                 config.publicAddress = settings.public_address
             if name == "tls" and settings.tls is not None:
+                config.tlsConfig.proto = pj.PJ_SSL_SOCK_PROTO_TLS1_2 | pj.PJ_SSL_SOCK_PROTO_TLS1_3
                 config.tlsConfig.certFile = str(settings.tls.certificate)
                 config.tlsConfig.privKeyFile = str(settings.tls.key)
                 if settings.tls.authorities is not None:

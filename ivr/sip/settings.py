@@ -120,6 +120,9 @@ class SipSettings:
     """RFC 4028: a dead peer is noticed although nobody hangs up."""
     session_expires_seconds: int = 1800
     trunk: Trunk | None = None
+    name_servers: tuple[str, ...] = ()
+    """DNS servers to ask for targets by name, SRV records included, while calls go on. Without
+    them the system is asked, and a slow answer holds up every call's signalling."""
     user_agent: str = "Wegwijs"
 
     @property
@@ -176,6 +179,7 @@ class SipSettings:
         for key, value in (
             ("bind_address", self.bind_address),
             ("public_address", self.public_address),
+            *(("name_servers", server) for server in self.name_servers),
         ):
             if value is not None and not _ADDRESS.fullmatch(value):
                 raise SettingsError(

@@ -30,6 +30,7 @@ def test_defaults_work_and_stay_on_this_machine() -> None:
         ("bind_address", {"bind_address": "not an address"}),
         ("bind_address", {"bind_address": "::1"}),
         ("public_address", {"public_address": ""}),
+        ("name_servers", {"name_servers": ("127.0.0.53", "a b")}),
         ("udp_port", {"udp_port": 70_000}),
         ("udp_port", {"udp_port": None, "tcp_port": None}),
         ("tls_port", {"tls_port": 5061}),
