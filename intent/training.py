@@ -80,9 +80,14 @@ class OutOfFold:
             labels: Names of the columns.
         """
         return head.probabilities(
-            self.logits + share * self.counts, self.unknown, self.foreign, self.length,
-            self.confidence, scope=labels.index(OUT_OF_SCOPE), language=labels.index(OTHER_LANGUAGE),
-        )  # fmt: skip
+            self.logits + share * self.counts,
+            self.unknown,
+            self.foreign,
+            self.length,
+            self.confidence,
+            scope=labels.index(OUT_OF_SCOPE),
+            language=labels.index(OTHER_LANGUAGE),
+        )
 
 
 def train(

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from intent.catalogue import Catalogue, Product, load_catalogue
+from intent.catalogue import Catalogue, load_catalogue
 from intent.errors import CatalogueError
-from intent.products import ProductIndex
+from intent.products import Product, ProductIndex
 
 DATA = Path(__file__).parents[3] / "training_data"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intent.catalogue import Catalogue, load_catalogue
-from intent.classifier import TrainedClassifier
+from intent.classifier import Classification, TrainedClassifier
 from intent.explain import Neighbours, word_weights
 
 ROOT = Path(__file__).parents[3]
@@ -121,10 +121,10 @@ def test_alternatives_are_weighed_in(classifier: TrainedClassifier) -> None:
         "de bewijs", confidence=0.3, alternatives=[("mijn rijbewijs", 0.3), ("rijbewijs", 0.25)]
     )
 
-    def mobility(ranking: tuple[object, ...]) -> float:
-        return next(r.probability for r in ranking if r.thema == "mobiliteit")  # type: ignore[attr-defined]
+    def mobility(found: Classification) -> float:
+        return next(r.probability for r in found.ranking if r.thema == "mobiliteit")
 
-    assert mobility(helped.ranking) > mobility(alone.ranking)
+    assert mobility(helped) > mobility(alone)
 
 
 def test_removed_thema_is_never_ranked(classifier: TrainedClassifier, catalogue: Catalogue) -> None:

@@ -1,0 +1,213 @@
+"""Training from a data folder, on a slice small enough for a test."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from intent.catalogue import load_catalogue
+from intent.classifier import TrainedClassifier
+from intent.corpus import Corpus
+from intent.dataset import read_training_rows
+from intent.errors import CatalogueError, TrainingDataError
+from intent.evaluate import evaluate, threshold_decision
+from intent.registry import Registry
+from intent.storage import ARRAYS
+from intent.training import ModelVersion, train
+
+DATA = Path(__file__).parents[2] / "training_data"
+EMBEDDED = Path(__file__).parents[2] / "models" / "intent-nl"
+ROWS_PER_LABEL = 24
+
+SURGE = """
+[[themas]]
+slug = "mantelmeeuw"
+spoken = "de meeuwencheque"
+description = "Tijdelijke cheque voor schade door meeuwen."
+group = "algemeen"
+expires = 2099-12-31
+keywords = ["meeuwencheque", "cheque voor meeuwen", "schade door meeuwen", "meeuwenpremie"]
+"""
+SENTENCES = [
+    "ik bel voor de meeuwencheque",
+    "hoe vraag ik die cheque voor de meeuwen aan",
+    "de meeuwen hebben mijn terras kapot gemaakt en daar zou een cheque voor zijn",
+    "krijg ik geld voor schade door meeuwen",
+    "wanneer wordt de meeuwencheque gestort",
+]
+CALLERS = [
+    "goeiedag 't is over die cheque van de meeuwen",
+    "ik heb gelezen van een meeuwencheque is dat voor iedereen",
+    "meeuwen premie aan de kust hoe werkt dat",
+    "mijn zonnepanelen zijn beschadigd door meeuwen en ik hoorde van een meeuwencheque",
+]
+
+
+@pytest.fixture(scope="module")
+def slice_(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the catalogue and a few families of each label."""
+    folder = tmp_path_factory.mktemp("data")
+    shutil.copy(DATA / "catalogue.toml", folder)
+    labels = load_catalogue(DATA).labels
+    rows = read_training_rows(DATA, labels)
+    (folder / "utterances").mkdir()
+    for label in labels:
+        chosen = [r for r in rows if r.thema == label and r.split == "train" and not r.also]
+        kept = chosen[:: max(1, len(chosen) // ROWS_PER_LABEL)][:ROWS_PER_LABEL]
+        held = [r for r in rows if r.thema == label and r.split == "test"][:6]
+        lines = [f"{r.text}\t{r.thema}\t{r.family}\t{r.split}\n" for r in (*kept, *held)]
+        (folder / "utterances" / f"{label}.tsv").write_text(
+            "text\tthema\tfamily\tsplit\n" + "".join(lines), encoding="utf-8"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(slice_: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
+    return train(slice_, tmp_path_factory.mktemp("models"), folds=2)
+
+
+@pytest.fixture
+def copy(slice_: Path, tmp_path: Path) -> Path:
+    """A data folder of its own, to be edited."""
+    folder = tmp_path / "data"
+    shutil.copytree(slice_, folder)
+    return folder
+
+
+def test_same_seed_and_data_give_the_same_version(
+    slice_: Path, trained: ModelVersion, tmp_path: Path
+) -> None:
+    """
+    Training is reproducible to the octet, and tells how far it is.
+    """
+    told: list[float] = []
+
+    again = train(slice_, tmp_path, folds=2, progress=lambda _what, share: told.append(share))
+
+    assert trained.version == again.version
+    assert sorted(told) == told
+    assert (0.0, 1.0) == (told[0], told[-1])
+    assert (trained.directory / ARRAYS).read_bytes() == (again.directory / ARRAYS).read_bytes()
+
+
+def test_card_tells_what_the_version_is(trained: ModelVersion) -> None:
+    """
+    Fingerprint, scores per thema, confusion matrix, calibration curve and library versions.
+    """
+    card = json.loads((trained.directory / "model.json").read_text(encoding="utf-8"))
+
+    assert {"numpy", "python", "scikit-learn", "scipy"} == set(card["libraries"])
+    assert 64 == len(card["data"]["utterances"]) == len(card["data"]["catalogue"])
+    assert len(card["labels"]) == len(card["held_out"]["confusion"])
+    assert set(card["labels"]) == set(card["held_out"]["per_label"])
+    assert card["calibration"]["calibration_curve"]
+    assert card["held_out"]["top1"] > 0.4
+
+
+def test_new_thema_from_five_sentences(copy: Path, trained: ModelVersion, tmp_path: Path) -> None:
+    """
+    Two edited files and one training: its callers are routed, the others lose at most a point.
+    """
+    before = TrainedClassifier.load(trained.directory)
+    catalogue = copy / "catalogue.toml"
+    catalogue.write_text(catalogue.read_text(encoding="utf-8") + SURGE, encoding="utf-8")
+    (copy / "utterances" / "mantelmeeuw.tsv").write_text(
+        "text\tthema\n" + "".join(f"{s}\tmantelmeeuw\n" for s in SENTENCES), encoding="utf-8"
+    )
+
+    after = TrainedClassifier.load(train(copy, tmp_path / "models", folds=2).directory)
+
+    assert ["mantelmeeuw"] * len(CALLERS) == [
+        after.classify(said).ranking[0].thema for said in CALLERS
+    ]
+    held_out = [r for r in read_training_rows(DATA, before.labels) if r.split == "test"]
+    decide = threshold_decision()
+    assert evaluate(after, held_out, decide).top1 >= evaluate(before, held_out, decide).top1 - 0.01
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "error"),
+    [
+        ("utterances/energie.tsv", "text\tthema\nmeter\tenergy\n", TrainingDataError),
+        ("utterances/energie.tsv", "text\n", TrainingDataError),
+        ("utterances/energie.tsv", "text\tthema\na\tenergie\nb\tenergie\n", TrainingDataError),
+        ("utterances/mens.tsv", b"\xff\xfe", TrainingDataError),
+        ("lexicon/energy.txt", "meter\n", TrainingDataError),
+        ("confusions.tsv", "geen tab\n", TrainingDataError),
+        ("catalogue.toml", "[[themas]]\n", CatalogueError),
+        ("products/x.tsv", "thema\n", CatalogueError),
+    ],
+)
+def test_bad_data_leaves_nothing_half_trained(
+    copy: Path, tmp_path: Path, file: str, content: str | bytes, error: type[Exception]
+) -> None:
+    """
+    The file is named, and no version, draft or pointer appears.
+    """
+    target = copy / file
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(content.encode() if isinstance(content, str) else content)
+    registry = Registry(tmp_path / "models", EMBEDDED)
+    running = registry.current()
+
+    with pytest.raises(error, match=Path(file).name.replace(".", r"\.")):
+        train(copy, tmp_path / "models", folds=2)
+
+    assert not (tmp_path / "models").exists() or not any((tmp_path / "models").iterdir())
+    assert running == registry.current()
+
+
+def test_hot_swap_while_classifying(trained: ModelVersion, tmp_path: Path) -> None:
+    """
+    Calls go on classifying with the old model while the new one is promoted and loaded.
+    """
+    root = tmp_path / "intent-nl"
+    shutil.copytree(trained.directory, root / trained.version)
+    registry = Registry(root, EMBEDDED)
+    old = registry.load()
+    stop = threading.Event()
+    seen: list[str] = []
+
+    def call() -> None:
+        while not stop.is_set():
+            seen.append(old.classify("mijn rijbewijs is kwijt").model)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    registry.promote(trained.version)
+    new = registry.load()
+    stop.set()
+    caller.join(timeout=30)
+
+    assert not caller.is_alive()
+    assert {old.version} == set(seen)
+    assert trained.version == new.version != old.version
+
+
+def test_repository_data_is_sound() -> None:
+    """
+    The embedded training data loads: no contradiction, no family across the split, enough rows.
+    """
+    catalogue = load_catalogue(DATA)
+    corpus = Corpus.read(DATA, catalogue)
+
+    for label in catalogue.labels:
+        assert sum(r.thema == label for r in corpus.rows) >= 150
+        assert any(r.thema == label for r in corpus.held_out)
+    texts = {r.text for r in corpus.train}
+    assert not texts & {r.text for r in corpus.held_out}
+
+
+def test_embedded_model_was_trained_on_the_repository(tmp_path: Path) -> None:
+    """
+    The model that ships keeps its own card, sums and labels in step with the catalogue.
+    """
+    classifier = TrainedClassifier.load(EMBEDDED, load_catalogue(DATA))
+
+    assert set(load_catalogue(DATA).labels) == set(classifier.labels)
+    assert Registry(tmp_path, EMBEDDED).show(classifier.version)["held_out"]["top1"] > 0.7
