@@ -376,6 +376,7 @@ def test_caller_may_hang_up_anywhere(
         assert "" == s.state()
         s.loop.pass_seconds(5.0)
         assert {"stop_playing"} >= set(leg.names()[commands:])
+        assert [] == s.loop.timers()
         assert [] == [r for r in s.records(TransferTried) if r.result == "succeeded"]
 
 

@@ -32,6 +32,7 @@ class Gate:
         self.threads: set[int] = set()
         self.busy = threading.Lock()
         self.entered = threading.Event()
+        self.finishing = threading.Event()
         self.closed = threading.Event()
 
     def accept(self, pcm: Pcm) -> Partial | None:
@@ -46,6 +47,7 @@ class Gate:
             self.busy.release()
 
     def finish(self) -> Transcript:
+        self.finishing.set()
         assert self._engine.gate.wait(WAIT_SECONDS)
         text = " ".join(map(str, self.heard))
         return Transcript(text, 0.9, (), (), "gate", "gate-1")
@@ -207,9 +209,7 @@ def test_late_and_done_never_both_give_a_result(pool: RecognitionPool, engine: G
     assert 200 >= len(engine.opened)
 
 
-def test_late_result_gives_the_last_stable_partial(
-    pool: RecognitionPool, engine: GateEngine
-) -> None:
+def test_late_result_gives_the_last_stable_partial(engine: GateEngine) -> None:
     """
     The recogniser hangs at the end: what was stable counts, and it is freed when it wakes.
     """
@@ -220,11 +220,13 @@ def test_late_result_gives_the_last_stable_partial(
         partials.append(partial.text)
         told.set()
 
+    pool = RecognitionPool(engine, FakeClassifier, workers=1)
     session, result = pool.open(on_partial), Results()
     session.feed(chunk(1))
     assert told.wait(WAIT_SECONDS)
     engine.gate.clear()
     session.finish(result)
+    assert engine.opened[0].finishing.wait(WAIT_SECONDS)
     heard = session.late()
 
     assert heard is not None
@@ -237,8 +239,14 @@ def test_late_result_gives_the_last_stable_partial(
     assert heard.classification is not None
     engine.gate.set()
     assert engine.opened[0].closed.wait(WAIT_SECONDS)
+    # The only worker takes the next turn when it is done with this one.
+    other, later = pool.open(), Results()
+    other.feed(chunk(2))
+    other.finish(later)
+    assert later.first.wait(WAIT_SECONDS)
     assert [] == result.all
     assert session.late() is None
+    pool.stop()
 
 
 def test_late_without_stable_words_is_a_failure(pool: RecognitionPool, engine: GateEngine) -> None:
