@@ -95,6 +95,8 @@ def sip_settings(config: Config) -> SipSettings:
         max_calls=config.service.max_calls,
         media_lost_seconds=sip.media_lost_seconds,
         session_timers=sip.session_timers,
+        session_expires_seconds=sip.session_expires_seconds,
+        name_servers=sip.name_servers,
         trunk=None if sip.trunk is None else Trunk(**sip.trunk.model_dump()),
     )
 

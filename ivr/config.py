@@ -117,6 +117,10 @@ class SipSection(_Section):
     codecs: tuple[str, ...] = ("PCMA", "PCMU", "G722", "opus")
     media_lost_seconds: Positive = 8.0
     session_timers: bool = True
+    """RFC 4028: a dead peer is noticed although nobody hangs up."""
+    session_expires_seconds: Whole = Field(default=1800, ge=90)
+    name_servers: tuple[str, ...] = ()
+    """DNS servers for targets by name; a slow system resolver would hold up all signalling."""
     trunk: TrunkSection | None = None
     blocked_callers: tuple[str, ...] = ()
     """Numbers refused with 603; a star at the end stands for any rest."""
