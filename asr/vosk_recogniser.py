@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import vosk
@@ -25,6 +26,9 @@ from asr.resample import Upsampler
 
 RATE_HZ = 8000
 _REQUIRED = ("am/final.mdl", "final.mdl")
+_FLUSH_SECONDS = 0.45
+"""Quiet given at the end: the network looks ahead 0.2 s, and Kaldi makes the part of its lattice
+that word confidences come from up to 12 outputs of 30 ms late."""
 _IDLE_KEPT = 32
 """Recognisers kept for reuse; about the concurrent streams of a 2-core machine."""
 
@@ -43,7 +47,7 @@ class VoskEngine:
     """
 
     def __init__(
-        self, model_dir: Path, *, partial_interval_seconds: float = 0.2, n_best: int = 3
+        self, model_dir: Path, *, partial_interval_seconds: float = 0.2, n_best: int = 5
     ) -> None:
         checksum = verify_model(model_dir, _REQUIRED)
         vosk.SetLogLevel(-1)
@@ -97,7 +101,6 @@ class VoskEngine:
             except Exception:  # vosk raises nothing narrower
                 raise RecogniserFailedError(self.name, "vosk made no recogniser") from None
             kaldi.SetWords(True)
-            kaldi.SetPartialWords(True)
         return VoskRecogniser(
             self,
             kaldi,
@@ -149,8 +152,8 @@ class VoskRecogniser:
         self._samples = 0
         self._since_partial = 0
         self._done: list[Word] = []
-        self._recent: deque[list[Word]] = deque(maxlen=3)
-        self._best_partial: list[Word] = []
+        self._recent: deque[list[str]] = deque(maxlen=3)
+        self._last_stable: tuple[list[str], float] = ([], 0.0)
         self._upsampler.reset()
 
     def accept(self, pcm: NDArray[np.int16]) -> Partial | None:
@@ -166,15 +169,18 @@ class VoskRecogniser:
         if self._since_partial < self._interval_samples:
             return None
         self._since_partial = 0
-        words = [*self._done, *self._words(self._call("PartialResult"), "partial_result")]
-        self._recent.append(words)
-        if words:
-            self._best_partial = words
-        return Partial(
-            text=_join(words),
-            stable_text=self._stable_text(),
-            confidence=utterance_confidence(words),
-        )
+        # The best path is up to date but has no confidences; the lattice has, and comes later.
+        self._kaldi.SetPartialWords(False)
+        text = str(self._call("PartialResult").get("partial", ""))
+        words = [*self._done, *self._lattice_words()]
+        confidence = utterance_confidence(words)
+        known = [word.text for word in self._done if word.text != UNKNOWN_WORD]
+        known.extend(word for word in text.split() if word != UNKNOWN_WORD)
+        self._recent.append(known)
+        stable = self._stable_words()
+        if stable:
+            self._last_stable = stable, confidence
+        return Partial(" ".join(known), " ".join(stable), confidence)
 
     def finish(self) -> Transcript:
         """End the utterance; see :meth:`asr.recogniser.Recogniser.finish`."""
@@ -185,22 +191,42 @@ class VoskRecogniser:
 
     def _finish(self) -> Transcript:
         if not self._samples:
-            return self._transcript([], (), is_fallback=False)
-        # The network looks ahead and the last word needs its ending: 0.3 s of quiet give both.
-        self._feed(np.zeros(int(0.3 * RATE_HZ), np.int16))
-        # Kaldi gives word confidences or n-best readings, not both: the words come from a last
-        # partial, the readings from the final result.
-        words = [*self._done, *self._words(self._call("PartialResult"), "partial_result")]
-        alternatives: tuple[Alternative, ...] = ()
-        if self._n_best and words and not self._done:
+            return self._transcript([], ())
+        self._feed(np.zeros(int(_FLUSH_SECONDS * RATE_HZ), np.int16))
+        # Kaldi gives word confidences or n-best readings, not both: confidences come from a last
+        # look at the lattice, the readings from the final result.
+        likely = self._lattice_words()
+        if self._n_best:
             self._kaldi.SetMaxAlternatives(self._n_best)
-            alternatives = _alternatives(self._call("FinalResult"))
+            readings = _readings(self._call("FinalResult"))
+            last = next(
+                (likely for reading in readings if _join(reading.words) == _join(likely)),
+                _with_confidences(readings),
+            )
         else:
+            readings = []
             last = self._words(self._call("FinalResult"), "result")
-            words = [*self._done, *last] if last else words
-        if _join(words) or not _join(self._best_partial):
-            return self._transcript(words, alternatives, is_fallback=False)
-        return self._transcript(self._best_partial, alternatives, is_fallback=True)
+        words = [*self._done, *last]
+        if not _join(words) and self._last_stable[0]:
+            return self._fallback()
+        return self._transcript(words, () if self._done else _alternatives(readings))
+
+    def _fallback(self) -> Transcript:
+        """Return the last stable partial: the final was empty although words had been heard."""
+        words, confidence = self._last_stable
+        share = self._samples / RATE_HZ / len(words)
+        return Transcript(
+            text=" ".join(words),
+            confidence=confidence,
+            words=tuple(
+                Word(word, place * share, (place + 1) * share, confidence)
+                for place, word in enumerate(words)
+            ),
+            alternatives=(),
+            engine="vosk",
+            model=self._model,
+            is_fallback=True,
+        )
 
     def close(self) -> None:
         """Give the decoder back for reuse."""
@@ -243,20 +269,22 @@ class VoskRecogniser:
             words.append(Word(str(item["word"]), start, max(start, end), confidence))
         return words
 
-    def _stable_text(self) -> str:
+    def _lattice_words(self) -> list[Word]:
+        self._kaldi.SetPartialWords(True)
+        return self._words(self._call("PartialResult"), "partial_result")
+
+    def _stable_words(self) -> list[str]:
         """Return the leading words on which the last three partials agree."""
         if len(self._recent) < 3:
-            return ""
-        stable: list[Word] = []
+            return []
+        stable: list[str] = []
         for candidates in zip(*self._recent, strict=False):
-            if len({word.text for word in candidates}) > 1:
+            if len(set(candidates)) > 1:
                 break
-            stable.append(candidates[-1])
-        return _join(stable)
+            stable.append(candidates[0])
+        return stable
 
-    def _transcript(
-        self, words: list[Word], alternatives: tuple[Alternative, ...], *, is_fallback: bool
-    ) -> Transcript:
+    def _transcript(self, words: list[Word], alternatives: tuple[Alternative, ...]) -> Transcript:
         text = _join(words)
         return Transcript(
             text=text,
@@ -265,29 +293,62 @@ class VoskRecogniser:
             alternatives=alternatives if text else (),
             engine="vosk",
             model=self._model,
-            is_fallback=is_fallback,
         )
+
+
+class _Reading(NamedTuple):
+    """One of the n best: its words, and its share of all of them."""
+
+    words: list[Word]
+    share: float
 
 
 def _join(words: list[Word]) -> str:
     return " ".join(word.text for word in words if word.text != UNKNOWN_WORD)
 
 
-def _alternatives(result: dict[str, Any]) -> tuple[Alternative, ...]:
-    """Turn vosk's path scores (log-likelihoods) into shares of the readings returned."""
-    scores: dict[str, float] = {}
-    for item in result.get("alternatives", []):
-        text = " ".join(word for word in str(item["text"]).split() if word != UNKNOWN_WORD)
-        if text:
-            score = float(item.get("confidence", 0.0))
-            scores[text] = max(score, scores.get(text, score))
-    if not scores:
-        return ()
-    best = max(scores.values())
-    weights = {text: float(np.exp(score - best)) for text, score in scores.items()}
-    total = sum(weights.values())
-    ranked = sorted(weights.items(), key=lambda item: -item[1])
-    return tuple(Alternative(text, weight / total) for text, weight in ranked)
+def _readings(result: dict[str, Any]) -> list[_Reading]:
+    """Turn vosk's n best, scored by log-likelihood, into shares of the readings returned."""
+    found = result.get("alternatives", [])
+    scores = np.array([float(item.get("confidence", 0.0)) for item in found])
+    if not len(scores):
+        return []
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    return [
+        _Reading(VoskRecogniser._words(item, "result"), float(share))
+        for item, share in zip(found, shares, strict=True)
+    ]
+
+
+def _with_confidences(readings: list[_Reading]) -> list[Word]:
+    """Return the best reading, each word as sure as the readings that have it there."""
+    if not readings:
+        return []
+    sure: list[Word] = []
+    for word in readings[0].words:
+        share = sum(
+            reading.share
+            for reading in readings
+            if any(
+                other.text == word.text
+                and other.start_seconds < word.end_seconds
+                and word.start_seconds < other.end_seconds
+                for other in reading.words
+            )
+        )
+        sure.append(replace(word, confidence=min(1.0, share)))
+    return sure
+
+
+def _alternatives(readings: list[_Reading]) -> tuple[Alternative, ...]:
+    """Return the different texts of the readings, likeliest first."""
+    shares: dict[str, float] = {}
+    for reading in readings:
+        if text := _join(reading.words):
+            shares[text] = shares.get(text, 0.0) + reading.share
+    ranked = sorted(shares.items(), key=lambda item: -item[1])
+    return tuple(Alternative(text, share) for text, share in ranked)
 
 
 def _model_rate_hz(model_dir: Path) -> int:

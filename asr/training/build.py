@@ -40,10 +40,10 @@ class Tuning:
         trigrams: Kept.
     """
 
-    language_scale: float = 0.7
+    language_scale: float = 0.55
     word_cost: float = 0.0
-    unknown_phone_cost: float = 2.5
-    unknown_cost: float = 3.0
+    unknown_phone_cost: float = 3.5
+    unknown_cost: float = 6.0
     domain_share: float = 0.6
     bigrams: int = 150_000
     trigrams: int = 90_000

@@ -31,6 +31,8 @@ _MODEL_CONF = """\
 --acoustic-scale=1.0
 --frame-subsampling-factor=3
 --frames-per-chunk=12
+--determinize-max-delay=12
+--determinize-min-chunk-size=6
 --endpoint.silence-phones=1
 --endpoint.rule1.min-trailing-silence=60
 --endpoint.rule2.min-trailing-silence=60
@@ -95,7 +97,7 @@ def write_acoustics(network: AcousticNetwork, model_dir: Path) -> None:
 
 
 def write_configuration(
-    model_dir: Path, *, beam: float = 13.0, lattice_beam: float = 5.0, max_active: int = 3000
+    model_dir: Path, *, beam: float = 10.0, lattice_beam: float = 3.5, max_active: int = 1800
 ) -> None:
     """Write ``conf``."""
     (model_dir / "conf").mkdir(parents=True, exist_ok=True)
