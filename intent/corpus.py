@@ -25,7 +25,7 @@ from intent.text import normalise, tokens
 ALWAYS: Final = -1
 """Fold of documents that every fold trains on: catalogue knowledge, not paraphrases."""
 
-_MOST_DOCUMENTS: Final = 40_000
+_MOST_DOCUMENTS: Final = 30_000
 """Written utterances are varied twice while this many documents suffice, to bound the time."""
 
 

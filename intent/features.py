@@ -41,7 +41,12 @@ class FeatureSpace:
     vocabulary: dict[str, int]
     idf: NDArray[np.float32]
     """Shape ``(len(vocabulary),)``."""
-    _cache: dict[str, tuple[list[int], list[int]]] = field(default_factory=dict, repr=False)
+    _cache: dict[str, list[int]] = field(default_factory=dict, repr=False)
+    _grams: int = field(init=False, repr=False)
+    """n-grams come first, because ``#`` sorts before every letter."""
+
+    def __post_init__(self) -> None:
+        self._grams = sum(feature.startswith("#") for feature in self.vocabulary)
 
     @classmethod
     def learn(
@@ -90,48 +95,38 @@ class FeatureSpace:
             Sorted distinct indices, dtype int32, and their weights, dtype float32; both empty
             when no feature is known.
         """
-        word_ids: list[int] = []
-        gram_ids: list[int] = []
+        ids: list[int] = []
         look_up = self.vocabulary.get
         previous = ""
         for word in words:
             found = self._cache.get(word)
             if found is None:
                 found = self._look_up_word(word)
-            word_ids += found[0]
-            gram_ids += found[1]
+            ids += found
             if previous:
                 pair = look_up(previous + " " + word)
                 if pair is not None:
-                    word_ids.append(pair)
+                    ids.append(pair)
                 joined = look_up(previous + word)
                 if joined is not None:
-                    word_ids.append(joined)
+                    ids.append(joined)
             previous = word
-        blocks = [self._block(word_ids, 1.0), self._block(gram_ids, CHAR_WEIGHT)]
-        indices = np.concatenate([b[0] for b in blocks])
-        values = np.concatenate([b[1] for b in blocks])
-        return indices, values
-
-    def _look_up_word(self, word: str) -> tuple[list[int], list[int]]:
-        word_ids = [
-            self.vocabulary[f]
-            for f in (word, *compound_parts(word, self.vocabulary))
-            if f in self.vocabulary
-        ]
-        gram_ids = [self.vocabulary[g] for g in grams(word) if g in self.vocabulary]
-        if len(self._cache) < _CACHE_WORDS:
-            self._cache[word] = (word_ids, gram_ids)
-        return word_ids, gram_ids
-
-    def _block(self, ids: list[int], length: float) -> Vector:
-        """Weigh counts by (1 + log count) · idf and scale to ``length``."""
         if not ids:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         indices, counts = np.unique(np.array(ids, dtype=np.int32), return_counts=True)
         values = (1.0 + np.log(counts)) * self.idf[indices]
-        values *= length / np.sqrt(np.dot(values, values))
+        cut = int(np.searchsorted(indices, self._grams))
+        for block, length in ((values[:cut], CHAR_WEIGHT), (values[cut:], 1.0)):
+            if len(block):
+                block *= length / np.sqrt(np.dot(block, block))
         return indices, values.astype(np.float32)
+
+    def _look_up_word(self, word: str) -> list[int]:
+        features = (word, *compound_parts(word, self.vocabulary), *grams(word))
+        ids = [self.vocabulary[f] for f in features if f in self.vocabulary]
+        if len(self._cache) < _CACHE_WORDS:
+            self._cache[word] = ids
+        return ids
 
 
 def pairs(words: Words) -> list[str]:

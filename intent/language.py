@@ -102,12 +102,11 @@ class LanguageModel:
         """
         if script_language(words) is not None:
             return 10.0
-        scores = self.scores(words)
         if DUTCH not in self.languages or len(self.languages) < 2:
             return 0.0
-        dutch = self.languages.index(DUTCH)
-        others = np.delete(scores, dutch)
-        return float(np.clip(others.max() - scores[dutch], -10.0, 10.0))
+        scores: list[float] = self.scores(words).tolist()
+        dutch = scores.pop(self.languages.index(DUTCH))
+        return min(10.0, max(-10.0, max(scores) - dutch))
 
     def best_foreign(self, words: Sequence[str]) -> str:
         """Return the likeliest language that is not Dutch, ``und`` when nothing is known."""

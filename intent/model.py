@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,6 +106,33 @@ class Head:
         even = 1.0 / (1.0 + np.exp(6.0 - self.floor))
         return np.asarray((1.0 - even) * sharp + even / logits.shape[1])
 
+    def one(self, found: Evidence, confidence: float, *, scope: int, language: int) -> Floats:
+        """Calibrate one text; the same as :meth:`probabilities`, several times faster.
+
+        Args:
+            found: What the text says.
+            confidence: Of the recogniser, 0..1.
+            scope: Column of ``buiten-bereik``.
+            language: Column of ``andere-taal``.
+
+        Returns:
+            Shape ``(labels,)``, sums to 1.
+        """
+        doubt = 1.0 - min(1.0, max(0.0, confidence))
+        exponent = (
+            self.log_scale
+            - self.scale_unknown * found.unknown
+            - self.scale_doubt * doubt
+            + self.scale_length * math.log(max(found.words, 1) / 8.0)
+        )
+        scores = found.logits * math.exp(min(4.0, max(-4.0, exponent)))
+        scores[scope] += self.scope_bias + self.scope_unknown * found.unknown
+        scores[scope] += self.scope_doubt * doubt
+        scores[language] += self.language_bias + self.language_foreign * max(found.foreign, 0.0)
+        sharp = np.exp(scores - scores.max())
+        even = 1.0 / (1.0 + math.exp(6.0 - self.floor))
+        return np.asarray((1.0 - even) / sharp.sum() * sharp + even / len(scores))
+
 
 @dataclass(frozen=True)
 class Model:
@@ -120,6 +148,14 @@ class Model:
     head: Head
     examples: tuple[tuple[str, str], ...] = ()
     """Normalised training utterances with their thema, for explanations."""
+
+    def warm(self, count: int) -> None:
+        """Look up the ``count`` most frequent words once, so that no call pays for them."""
+        vocabulary = [f for f in self.features.vocabulary if f[0] != "#" and " " not in f]
+        frequency = self.features.idf[[self.features.vocabulary[f] for f in vocabulary]]
+        frequent = [vocabulary[i] for i in np.argsort(frequency, kind="stable")[:count]]
+        self.features.vector(frequent)
+        self.languages.scores(frequent)
 
     def evidence(self, words: Sequence[str]) -> Evidence:
         """Return the uncalibrated evidence of normalised words."""
@@ -138,15 +174,9 @@ class Model:
         """
         if not words:
             return np.full(len(self.labels), 1.0 / len(self.labels))
-        found = self.evidence(words)
-        return np.asarray(
-            self.head.probabilities(
-                found.logits[None, :],
-                np.array([found.unknown]),
-                np.array([found.foreign]),
-                np.array([float(found.words)]),
-                np.array([confidence]),
-                scope=self.labels.index(OUT_OF_SCOPE),
-                language=self.labels.index(OTHER_LANGUAGE),
-            )[0]
+        return self.head.one(
+            self.evidence(words),
+            confidence,
+            scope=self.labels.index(OUT_OF_SCOPE),
+            language=self.labels.index(OTHER_LANGUAGE),
         )

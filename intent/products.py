@@ -20,7 +20,7 @@ from intent.text import tokens
 _MAX_GRAM_SHARE: Final = 0.1
 """A trigram in more than this share of all names says nothing and costs time."""
 
-_QUERY_WORDS: Final = 40
+_QUERY_WORDS: Final = 25
 """Of a longer query the last words are searched, where the point usually is."""
 
 _FEWEST: Final = 0.3

@@ -39,6 +39,9 @@ FEWEST_ROWS: Final = 5
 _STRENGTH: Final = 10.0
 """Inverse regularisation of logistic regression; chosen by intent/compare.py."""
 
+_OUT_OF_SCOPE_SHARE: Final = 2.0
+"""Calls outside our reach against those for one thema: about one call in six or seven."""
+
 _SMOOTHING: Final = 0.05
 """Of complement naive Bayes; chosen by intent/compare.py."""
 
@@ -312,7 +315,7 @@ def _join(parts: Sequence[OutOfFold]) -> OutOfFold:
 
 
 def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
-    """Fit the calibration and the share of naive Bayes; every label weighs the same.
+    """Fit the calibration and the share of naive Bayes; every thema weighs the same.
 
     By maximum likelihood of the likeliest acceptable label.
 
@@ -326,6 +329,7 @@ def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
     main = oof.accepted.argmax(axis=1)
     counts = np.bincount(main, oof.weight, minlength=len(labels))
     weight = oof.weight / np.maximum(counts[main], 1e-9)
+    weight[main == labels.index(OUT_OF_SCOPE)] *= _OUT_OF_SCOPE_SHARE
     weight /= weight.sum()
 
     def loss(values: NDArray[np.float64]) -> float:
