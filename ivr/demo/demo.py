@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,17 +19,18 @@ from ivr.contacts.models import Call
 from ivr.contacts.store import ContactStore
 from ivr.demo.children import ended_by_signals, require_pjsua2
 from ivr.demo.dead_air import DeadAir, dead_airs
-from ivr.demo.director import Act, Deed, Director
+from ivr.demo.director import Act, Director
 from ivr.demo.errors import DemoError, DemoUsageError
-from ivr.demo.processes import Child
+from ivr.demo.processes import Child, Happening
 from ivr.demo.render import show, write_svg
 from ivr.demo.replay import Pressed
-from ivr.demo.speech import QUESTION, check_digits, write_question
+from ivr.demo.speech import QUESTION, check_digits, check_question, write_question
 from ivr.demo.stage import CENTRE, PHONE, Stage, StageSettings
 from ivr.demo.timeline import Evidence, Story, tell
 from ivr.errors import ContactStoreError, PromptError, WegwijsError
 
 _TURN_SECONDS: Final = 0.1
+_DIAL_SECONDS: Final = 15.0
 _CALL_SECONDS: Final = 240.0
 """A caller who says nothing hears everything twice; that takes a minute and a half."""
 _RECORD_SECONDS: Final = 15.0
@@ -137,19 +137,44 @@ def demonstrate(
     say = request.say
     if say is None and request.audio is None and not request.digits:
         say = QUESTION
-    with tempfile.TemporaryDirectory(prefix="wegwijs-caller-") as folder:
-        question = write_question(Path(folder), say, request.audio)
-        with ended_by_signals(), Stage(settings, home) as stage:
-            progress("starting the service and the voorlichter groups (about 5 s)")
-            stage.start_all()
-            progress("calling (about 30 s)")
-            call = StagedCall(stage, question, request.digits)
-            # The story needs the service's own code, whose libraries take a second to load.
-            threading.Thread(target=import_module, args=("ivr.app",), daemon=True).start()
-            call.run()
-            progress("reading the contact record")
-            said = say if request.audio is None else f"recording {request.audio.name}"
-            return call.story(said)
+    check_question(say, request.audio)
+    questions: list[Path | None] = []
+    with ended_by_signals(), Stage(settings, home) as stage:
+        progress("starting the service and the voorlichter groups (about 5 s)")
+        stage.start_all(lambda: questions.append(write_question(stage.folder, say, request.audio)))
+        progress("calling (about 30 s)")
+        call = StagedCall(stage, questions[0], request.digits)
+        # The story needs the service's own code, whose libraries take a second to load.
+        threading.Thread(target=import_module, args=("ivr.app",), daemon=True).start()
+        run_calls(stage, [call])
+        progress("reading the contact record")
+        said = say if request.audio is None else f"recording {request.audio.name}"
+        return call.story(said)
+
+
+def run_calls(stage: Stage, calls: Sequence[StagedCall]) -> None:
+    """Let callers dial, one after the other is taken in, and follow all calls to their end.
+
+    Raises:
+        DemoError: The service broke, or a call does not end.
+    """
+    waiting = list(calls)
+    until = time.monotonic() + _CALL_SECONDS + _DIAL_SECONDS * len(waiting)
+    dialled: StagedCall | None = None
+    while not all(call.over for call in calls):
+        if time.monotonic() > until:
+            raise DemoError("the call did not end in time; try again on a calmer machine")
+        if waiting and (dialled is None or dialled.call_id is not None or dialled.over):
+            dialled = waiting.pop(0)
+            dialled.dial()
+        happening = stage.next(_TURN_SECONDS)
+        if happening is not None:
+            if happening.source == PHONE and happening.event == "call_offered" and dialled:
+                dialled.offered(str(happening.fields["call_id"]))
+            for call in calls:
+                call.hear(happening)
+        for call in calls:
+            call.act()
 
 
 class StagedCall:
@@ -160,31 +185,38 @@ class StagedCall:
         question: WAV of what the caller says; None for a caller with keys only.
         digits: Keys to press.
         name: Of the caller, when a stage has several.
+        number: The caller's; withheld when empty.
     """
 
     def __init__(
-        self, stage: Stage, question: Path | None, digits: str = "", *, name: str = "caller"
+        self,
+        stage: Stage,
+        question: Path | None,
+        digits: str = "",
+        *,
+        name: str = "caller",
+        number: str = "",
     ) -> None:
         self._stage = stage
         self._question = question
         self._name = name
+        self._number = number
+        self._over = False
         self._director = Director(speaks=question is not None, digits=digits)
         self._recording = stage.folder / f"{name}.wav"
         self._pressed: list[Pressed] = []
         self._call_id: str | None = None
         self._caller: Child | None = None
 
-    def run(self) -> None:
-        """Call, and follow the call to its end.
+    @property
+    def call_id(self) -> str | None:
+        """Of the service; None until the call is there."""
+        return self._call_id
 
-        Raises:
-            DemoError: The service broke, or the call does not end.
-        """
-        self.dial()
-        until = time.monotonic() + _CALL_SECONDS
-        while not self.step():
-            if time.monotonic() > until:
-                raise DemoError("the call did not end in time; see what 'wegwijs check' says")
+    @property
+    def over(self) -> bool:
+        """Whether the caller is gone."""
+        return self._over
 
     def dial(self) -> None:
         """Let the caller dial."""
@@ -193,34 +225,39 @@ class StagedCall:
             *("--record", str(self._recording)),
             *("--talk-seconds", str(_TALK_SECONDS)),
             *("--max-seconds", str(_CALL_SECONDS - 20)),
+            *(("--from-user", self._number) if self._number else ()),
             name=self._name,
         )
 
-    def step(self) -> bool:
-        """Take the next happening, or a tenth of a second; True when the caller is gone.
+    def hear(self, happening: Happening) -> None:
+        """Take news of the stage.
 
         Raises:
-            DemoError: The service broke.
+            DemoError: The service or the caller broke.
         """
-        happening = self._stage.next(_TURN_SECONDS)
-        now = time.monotonic()
-        if happening is not None:
-            source, event = happening.source, happening.event
-            if source == PHONE and event == "gone":
-                raise DemoError("the service ended in the middle of the call; start it again")
-            if source == PHONE and event == "call_offered" and self._call_id is None:
-                self._call_id = str(happening.fields["call_id"])
-            mine = happening.fields.get("call_id") == self._call_id
-            if source == PHONE and event == "state" and mine:
-                self._director.entered(str(happening.fields["new"]), now)
-            if source == self._name and event == "error":
-                raise DemoError(f"the caller: {happening.fields.get('text', 'failed')}")
-            if source == self._name and event == "gone":
-                return True
-        deed = self._director.due(now)
-        if deed is not None:
-            self._do(deed)
-        return False
+        source, event, fields = happening.source, happening.event, happening.fields
+        if source == PHONE and event == "gone":
+            raise DemoError("the service ended in the middle of the call; start it again")
+        if source == PHONE and event == "state" and fields.get("call_id") == self._call_id:
+            self._director.entered(str(fields["new"]), time.monotonic())
+        if source == self._name and event == "error":
+            raise DemoError(f"the caller: {fields.get('text', 'failed')}")
+        self._over = self._over or (source == self._name and event == "gone")
+
+    def offered(self, call_id: str) -> None:
+        """The service has taken this call in."""
+        self._call_id = call_id
+
+    def act(self) -> None:
+        """Say or press what is due."""
+        deed = self._director.due(time.monotonic())
+        if deed is None or self._caller is None:
+            return
+        if deed.act is Act.SAY:
+            self._caller.send(do="say", file=str(self._question))
+        else:
+            self._pressed.append(Pressed(time=time.time(), key=deed.key))
+            self._caller.send(do="digits", digits=deed.key)
 
     def story(self, said: str | None) -> Story:
         """Tell the call that is over.
@@ -251,15 +288,6 @@ class StagedCall:
                 caller=self._name,
             )
         )
-
-    def _do(self, deed: Deed) -> None:
-        if self._caller is None:
-            return
-        if deed.act is Act.SAY:
-            self._caller.send(do="say", file=str(self._question))
-        else:
-            self._pressed.append(Pressed(time=time.time(), key=deed.key))
-            self._caller.send(do="digits", digits=deed.key)
 
     def _record(self) -> Call | None:
         """The contact record, once it is complete; as it is when that takes too long."""

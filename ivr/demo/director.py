@@ -90,15 +90,14 @@ class DeafDirector:
     """
 
     def __init__(self, *, speaks: bool, digits: str) -> None:
-        self._sayings_left = 2 if speaks else 0
-        self._spoken = False
+        # Without keys, the second prompt may ask to say it again; a menu does not mind.
+        self._sayings = 0 if not speaks else 1 if digits else 2
         self._digits = digits
 
     def prompt_ended(self) -> Deed | None:
         """What the caller answers to a prompt that was heard to its end."""
-        if self._sayings_left and not (self._spoken and self._digits):
-            self._sayings_left -= 1
-            self._spoken = True
+        if self._sayings:
+            self._sayings -= 1
             return Deed(Act.SAY)
         if self._digits:
             key, self._digits = self._digits[0], self._digits[1:]

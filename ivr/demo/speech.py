@@ -35,6 +35,22 @@ def check_digits(digits: str | None) -> str:
     return digits or ""
 
 
+def check_question(say: str | None, audio: Path | None) -> None:
+    """Refuse what can never be said.
+
+    Raises:
+        DemoUsageError: It is too much or nothing.
+    """
+    if say is not None and audio is not None:
+        raise DemoUsageError("--say and --audio exclude each other; give one of them")
+    if say is not None and not say.strip():
+        raise DemoUsageError("--say is empty; give a question, or leave it out")
+    if say is not None and len(say) > _LONGEST_TEXT:
+        raise DemoUsageError(f"--say takes at most {_LONGEST_TEXT} characters")
+    if audio is not None:
+        _recorded(audio)
+
+
 def write_question(folder: Path, say: str | None, audio: Path | None) -> Path | None:
     """Write what the caller says as a WAV of 8000 Hz in ``folder``; None when nothing is said.
 
@@ -42,16 +58,18 @@ def write_question(folder: Path, say: str | None, audio: Path | None) -> Path | 
         DemoUsageError: The text or the recording cannot be used.
         DemoError: The voice is missing.
     """
-    if say is not None and audio is not None:
-        raise DemoUsageError("--say and --audio exclude each other; give one of them")
+    check_question(say, audio)
+    path = folder / "question.wav"
     if audio is not None:
-        return _write(folder, _recorded(audio))
-    if say is None:
+        _write(path, _recorded(audio))
+    elif say is not None:
+        _write(path, _spoken(folder, say))
+    else:
         return None
-    if not say.strip():
-        raise DemoUsageError("--say is empty; give a question, or leave it out")
-    if len(say) > _LONGEST_TEXT:
-        raise DemoUsageError(f"--say takes at most {_LONGEST_TEXT} characters")
+    return path
+
+
+def _spoken(folder: Path, say: str) -> NDArray[np.int16]:
     try:
         samples, rate_hz = _VOICE.speak(say)
     except PromptError as error:
@@ -59,9 +77,10 @@ def write_question(folder: Path, say: str | None, audio: Path | None) -> Path | 
             f"the caller cannot speak: {str(error).partition('; ')[0]}; install espeak-ng "
             "(apt-get install espeak-ng), or give a recording with --audio FILE"
         ) from None
-    path = folder / "question.wav"
-    soundfile.write(path, samples, rate_hz, subtype="PCM_16")
-    return path
+    spoken = folder / "spoken.wav"
+    soundfile.write(spoken, samples, rate_hz, subtype="PCM_16")
+    # At the telephone's rate already, so that the caller need not compute while it calls.
+    return _recorded(spoken)
 
 
 def _recorded(audio: Path) -> NDArray[np.int16]:
@@ -79,7 +98,5 @@ def _recorded(audio: Path) -> NDArray[np.int16]:
     return samples
 
 
-def _write(folder: Path, samples: NDArray[np.int16]) -> Path:
-    path = folder / "question.wav"
+def _write(path: Path, samples: NDArray[np.int16]) -> None:
     soundfile.write(path, samples, _RATE_HZ, subtype="PCM_16")
-    return path

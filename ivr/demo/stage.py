@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from ivr.home import Home
 LINE: Final = "1700"
 CENTRE: Final = "contact centre"
 PHONE: Final = "phone"
+_CALLS_MOST: Final = 16
 _PORTS_EACH: Final = 200
 _RING_SECONDS: Final = 1.0
 _TALK_SECONDS: Final = 3.0
@@ -68,13 +69,17 @@ class Stage(Children):
         """Where the service answers."""
         return f"sip:{LINE}@{ADDRESS}:{self.sip_port}"
 
-    def start_all(self) -> Child:
+    def start_all(self, meanwhile: Callable[[], None] = lambda: None) -> Child:
         """Start contact centre and service side by side; returns the service, ready.
+
+        Args:
+            meanwhile: Called once while both start.
 
         Raises:
             DemoError: One of them does not start.
         """
         centre, phone = self.begin_centre(), self.begin_phone()
+        meanwhile()
         self.wait_ready(centre)
         self.await_phone(phone)
         return phone
@@ -121,7 +126,7 @@ class Stage(Children):
         # Processes of one machine get ports apart, below the kernel's ephemeral ones.
         first = 16_000 + os.getpid() % 70 * _PORTS_EACH
         tables: dict[str, dict[str, object]] = {
-            "service": {"http_address": ADDRESS, "http_port": 0, "max_calls": 8},
+            "service": {"http_address": ADDRESS, "http_port": 0, "max_calls": _CALLS_MOST},
             "sip": {
                 "bind_address": ADDRESS,
                 "udp_port": 0,
@@ -129,12 +134,12 @@ class Stage(Children):
                 "rtp_ports": f"{first}-{first + _PORTS_EACH - 1}",
             },
         }
+        tables['lines."*"'] = {}
         for name, values in self.settings.tables.items():
             tables.setdefault(name, {}).update(values)
         lines = []
         for name, values in tables.items():
             lines += [f"[{name}]", *(f"{key} = {json.dumps(v)}" for key, v in values.items()), ""]
-        lines.append('[lines."*"]')
         for group in self.groups:
             uri = json.dumps(f"sip:{group}@{ADDRESS}:{centre_port}")
             lines += [f"[[groups.{json.dumps(group)}.targets]]", f"uri = {uri}"]

@@ -166,7 +166,7 @@ class _Teller:
     def __post_init__(self) -> None:
         evidence = self.evidence
         self.by_caller = [h for h in evidence.happenings if h.source == evidence.caller]
-        self.by_centre = [h for h in evidence.happenings if h.source == evidence.centre]
+        self.by_centre = self._of_this_call()
         on_both = [h for h in self.by_caller if h.fields.get("at")]
         first = on_both[:1] or self.by_caller[:1]
         if first:
@@ -381,6 +381,19 @@ class _Teller:
 
     def _at(self, time: float) -> float:
         return max(0.0, time - self.offset)
+
+    def _of_this_call(self) -> list[Happening]:
+        """What the contact centre says of our caller; others may call at the same time."""
+        call = self.evidence.call
+        by_centre = [h for h in self.evidence.happenings if h.source == self.evidence.centre]
+        if call is None:
+            return by_centre
+        ours = {
+            h.fields.get("call")
+            for h in by_centre
+            if dict(h.fields.get("headers", {})).get("X-Wegwijs-Call-Id") == call.call_id
+        }
+        return [h for h in by_centre if h.fields.get("call") in ours]
 
     def _said_then(self, time: float) -> float:
         """The moment of the prompt that a decision led to: it is written down just after it."""
