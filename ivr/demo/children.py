@@ -110,7 +110,7 @@ class Children:
 
         def decides(happening: Happening) -> bool:
             # Log lines have a level, and may have any event.
-            mine = happening.source == child.name and "level" not in happening.fields
+            mine = happening.pid == child.pid and "level" not in happening.fields
             return mine and happening.event in ("ready", "gone", "error")
 
         # It may have become ready while another child was waited for.

@@ -236,7 +236,7 @@ class StagedCall:
             DemoError: The service or the caller broke.
         """
         source, event, fields = happening.source, happening.event, happening.fields
-        if source == PHONE and event == "gone":
+        if happening.pid == self._stage.phone_pid and event == "gone":
             raise DemoError("the service ended in the middle of the call; start it again")
         if source == PHONE and event == "state" and fields.get("call_id") == self._call_id:
             self._director.entered(str(fields["new"]), time.monotonic())

@@ -29,6 +29,8 @@ class Happening:
 
     source: str
     """Name of the child."""
+    pid: int
+    """Its process; one that was started again has another."""
     event: str
     """``event`` of the object; ``ready`` for the phone's first line; ``gone`` at the end."""
     time: float
@@ -169,6 +171,7 @@ class Child:
         self._happenings.put(
             Happening(
                 source=self.name,
+                pid=self.pid,
                 event=event,
                 time=at if isinstance(at, float) else time.time(),
                 fields=fields,
@@ -180,7 +183,13 @@ class Child:
         for reader in self._readers:
             reader.join(_KILL_SECONDS)
         self._happenings.put(
-            Happening(source=self.name, event="gone", time=time.time(), fields={"code": code})
+            Happening(
+                source=self.name,
+                pid=self.pid,
+                event="gone",
+                time=time.time(),
+                fields={"code": code},
+            )
         )
 
 

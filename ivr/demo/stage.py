@@ -56,6 +56,7 @@ class Stage(Children):
         super().__init__()
         self.settings = settings or StageSettings()
         self.http_port = 0
+        self.phone_pid = 0
         self.sip_port = 0
         self.home = Home(home if home is not None else self.folder / "home")
         self.config_path = self.folder / "wegwijs.toml"
@@ -110,7 +111,9 @@ class Stage(Children):
         """Start the service without waiting for it."""
         command = [*self.settings.phone_command, "--config", str(self.config_path)]
         command += ["--home", str(self.home.path)]
-        return self.start(PHONE, command, self.settings.environment)
+        phone = self.start(PHONE, command, self.settings.environment)
+        self.phone_pid = phone.pid
+        return phone
 
     def await_phone(self, phone: Child) -> None:
         """Wait until the service takes calls.
