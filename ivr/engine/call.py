@@ -21,11 +21,12 @@ from ivr.call.prompts import SpokenPrompt
 from ivr.call.rules import Method
 from ivr.call.states import CallState, Outcome
 from ivr.engine import ports
+from ivr.engine.hearing import Hearing
 from ivr.engine.lines import Line
 from ivr.engine.observer import Observer
-from ivr.engine.recognition import Heard, RecognitionPool, Session
+from ivr.engine.recognition import Heard, RecognitionPool
 from ivr.engine.register import CallRegister
-from ivr.engine.settling import Settling, to_ranking
+from ivr.engine.settling import to_ranking
 from ivr.errors import WegwijsError
 
 _log = structlog.get_logger("wegwijs.call")
@@ -81,12 +82,19 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._forgetting: asyncio.TimerHandle | None = None
-        self._pending: dict[int, asyncio.TimerHandle] = {}
-        """Utterances that are being recognised, with the deadline of each."""
-        self._session: Session | None = None
-        self._open_since = self._attending_since = float("inf")
-        """On the loop's clock; what the audio thread said before is about somebody else's audio
-        (a slot is used again by the next call) or an earlier turn."""
+        self._hearing = Hearing(
+            tools.loop,
+            tools.ears,
+            tools.recognition,
+            tools.recognition_deadline_seconds,
+            line,
+            register,
+            understood=self._understood,
+            idle=self._perhaps_gone,
+        )
+        self._open_since = float("inf")
+        """On the loop's clock; what the audio thread told before is about somebody else's audio:
+        a slot is used again by the next call."""
         self._refers: set[int] = set()
         self._last_energy_seconds: float | None = None
         """On the slot's clock; set from the end of a turn to our next prompt."""
@@ -155,10 +163,10 @@ class Call:
             return
         match event:
             case ports.SpeechStarted():
-                if told_at >= self._attending_since:
+                if told_at >= self._hearing.since:
                     self.handle(ev.SpeechStarted())
             case ports.UtteranceEnded():
-                if told_at >= self._attending_since:
+                if told_at >= self._hearing.since:
                     self._turn_ended(event)
                     self.handle(ev.UtteranceEnded())
             case ports.InbandDigit(digit=digit):
@@ -274,11 +282,14 @@ class Call:
             case act.StopPrompt():
                 self._leg.stop_playing()
             case act.Attend(playing=playing):
-                self._attend(playing=playing)
+                if self._slot is not None:
+                    confirming = self._machine.state is CallState.CONFIRMING
+                    self._hearing.attend(self._slot, playing=playing, confirming=confirming)
             case act.Ignore():
-                self._ignore()
-            case act.Recognise():
-                self._recognise(action)
+                self._hearing.ignore(self._slot)
+            case act.Recognise(epoch=epoch):
+                if not self._hearing.recognise(action, self._slot):
+                    self.handle(ev.RecognitionFailed(epoch=epoch))
             case act.RecordDecision(decision=decision, applied=applied):
                 self._register.decided(decision, applied=applied)
                 self._tools.observer.decided(self.line.number, decision.action, applied)
@@ -350,75 +361,12 @@ class Call:
 
     # --- hearing ------------------------------------------------------------------------------
 
-    def _attend(self, *, playing: bool) -> None:
-        if self._slot is None:
-            return
-        slot = self._slot
-        pauses, timers = self.line.pauses, self.line.rules.timers
-        confirming = self._machine.state is CallState.CONFIRMING
-        if self._session is None:
-            self._attending_since = self._tools.loop.time()
-            if confirming:
-                self._session = self._tools.recognition.open(classify_result=False)
-            else:
-                settling = Settling(
-                    self.line.rules,
-                    pauses,
-                    lambda pause_ms: self._tools.ears.set_pause(slot, pause_ms),
-                )
-                self._session = self._tools.recognition.open(
-                    lambda partial, classification: settling.partial(
-                        classification, partial.confidence
-                    )
-                )
-        self._tools.ears.attend(
-            slot,
-            playing=playing,
-            pause_ms=pauses.answer_ms if confirming else pauses.usual_ms,
-            max_seconds=timers.confirm_seconds if confirming else timers.utterance_seconds,
-            sink=self._session.feed,
-        )
-
-    def _ignore(self) -> None:
-        if self._slot is not None:
-            self._tools.ears.ignore(self._slot)
-        # A turn that is being recognised is no longer ours to cancel: _recognise took it.
-        if self._session is not None:
-            self._session.cancel()
-            self._session = None
-
     def _turn_ended(self, event: ports.UtteranceEnded) -> None:
         self._last_energy_seconds = event.last_energy_seconds
         self._register.turn_ended()
         self._stage("endpoint", event.at_seconds - event.last_energy_seconds)
 
-    def _recognise(self, action: act.Recognise) -> None:
-        session, slot = self._session, self._slot
-        if session is None or slot is None:
-            self.handle(ev.RecognitionFailed(epoch=action.epoch))
-            return
-        pcm = self._tools.ears.take_utterance(slot)
-        keeps = self.line.keeps_recordings
-        number = self._register.utterance_recorded(pcm if keeps else None, len(pcm) / 8000.0)
-        loop = self._tools.loop
-
-        def heard(result: Heard) -> None:
-            self._pending.pop(number).cancel()
-            self._understood(action, number, result)
-            self._perhaps_gone()
-
-        def late() -> None:
-            result = session.late()
-            # None: the result was faster and is on its way to this thread.
-            if result is not None:
-                heard(result)
-
-        self._session = None
-        self._pending[number] = loop.call_later(self._tools.recognition_deadline_seconds, late)
-        session.finish(lambda result: _in_loop(loop, heard, result))
-
-    def _understood(self, action: act.Recognise, number: int, heard: Heard) -> None:
-        self._register.utterance_heard(number, heard)
+    def _understood(self, action: act.Recognise, heard: Heard) -> None:
         if self._ended:
             return
         self._stage("recognition", heard.recognition_seconds)
@@ -483,9 +431,7 @@ class Call:
         if self._limit is not None:
             self._limit.cancel()
         self._cancel_timer()
-        if self._session is not None:
-            self._session.cancel()
-            self._session = None
+        self._hearing.ignore(None)
         unsettled = "unconfirmed" if end.outcome is Outcome.TRANSFER_UNCONFIRMED else "abandoned"
         for number in self._register.transfers_open():
             self._transfer_over(number, unsettled)
@@ -507,17 +453,9 @@ class Call:
             self._slot = None
 
     def _perhaps_gone(self) -> None:
-        if self._ended and self._leg_gone and not self._pending and not self._gone:
+        if self._ended and self._leg_gone and not self._hearing.is_busy and not self._gone:
             self._gone = True
             if self._forgetting is not None:
                 self._forgetting.cancel()
             self._close_slot()
             self._on_gone(self)
-
-
-def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Heard], None], heard: Heard) -> None:
-    """Call on the loop's thread; a loop that is closed has no calls left to tell."""
-    try:
-        loop.call_soon_threadsafe(call, heard)
-    except RuntimeError:
-        return
