@@ -18,17 +18,23 @@ import numpy as np
 import vosk
 from numpy.typing import NDArray
 
-from asr.confidence import UNKNOWN_WORD, utterance_confidence
+from asr.confidence import UNKNOWN_WORD, Calibration, utterance_confidence
 from asr.errors import ModelDamagedError, RecogniserFailedError
 from asr.model_files import verify_model
 from asr.recogniser import Alternative, Capabilities, Partial, Transcript, Word
 from asr.resample import Upsampler
 
 RATE_HZ = 8000
+CALIBRATION_FILE = "conf/confidence.json"
 _REQUIRED = ("am/final.mdl", "final.mdl")
 _FLUSH_SECONDS = 0.45
 """Quiet given at the end: the network looks ahead 0.2 s, and Kaldi makes the part of its lattice
-that word confidences come from up to 12 outputs of 30 ms late."""
+that word confidences come from up to 12 outputs of 30 ms late. What the caller's own pause gave
+already is not given again: it would be computed while the caller waits."""
+_QUIET_SHARE = 0.1
+"""A frame so far below the loudest one, 20 dB, is part of the pause."""
+_FRAME_SAMPLES = 160
+_ERRORS_ONLY = -2
 _IDLE_KEPT = 32
 """Recognisers kept for reuse; about the concurrent streams of a 2-core machine."""
 
@@ -37,7 +43,7 @@ class VoskEngine:
     """A vosk model, shared by its recognisers.
 
     Args:
-        model_dir: The model folder.
+        model_dir: The model folder; ``conf/confidence.json`` in it calibrates confidences.
         partial_interval_seconds: Audio between two partials; 0.1 to 0.2 is useful.
         n_best: Readings in a transcript; 0 for none.
 
@@ -50,7 +56,7 @@ class VoskEngine:
         self, model_dir: Path, *, partial_interval_seconds: float = 0.2, n_best: int = 5
     ) -> None:
         checksum = verify_model(model_dir, _REQUIRED)
-        vosk.SetLogLevel(-1)
+        vosk.SetLogLevel(_ERRORS_ONLY)
         try:
             self._model: Any = vosk.Model(str(model_dir))
         except Exception:  # vosk raises nothing narrower
@@ -59,6 +65,7 @@ class VoskEngine:
             ) from None
         self._name = f"{model_dir.resolve().name}@{checksum}"
         self._rate_hz = _model_rate_hz(model_dir)
+        self.calibration = Calibration.load(model_dir / CALIBRATION_FILE)
         self._interval_samples = int(partial_interval_seconds * RATE_HZ)
         self._n_best = n_best
         self._idle: deque[Any] = deque()
@@ -108,6 +115,7 @@ class VoskEngine:
             rate_hz=self._rate_hz,
             interval_samples=self._interval_samples,
             n_best=self._n_best,
+            calibration=self.calibration,
         )
 
     def _give_back(self, kaldi: Any) -> None:
@@ -134,8 +142,10 @@ class VoskRecogniser:
         rate_hz: int,
         interval_samples: int,
         n_best: int,
+        calibration: Calibration | None = None,
     ) -> None:
         self._engine = engine
+        self._calibration = calibration
         self._kaldi = kaldi
         self._model = model
         self._upsampler = Upsampler(rate_hz // RATE_HZ)
@@ -150,6 +160,8 @@ class VoskRecogniser:
             self._kaldi.SetMaxAlternatives(0)
         self._is_dirty = False
         self._samples = 0
+        self._loudest = 0.0
+        self._quiet_samples = 0
         self._since_partial = 0
         self._done: list[Word] = []
         self._recent: deque[list[str]] = deque(maxlen=3)
@@ -165,6 +177,7 @@ class VoskRecogniser:
         if not len(pcm):
             return None
         self._feed(pcm)
+        self._note_quiet(pcm)
         self._since_partial += len(pcm)
         if self._since_partial < self._interval_samples:
             return None
@@ -192,7 +205,9 @@ class VoskRecogniser:
     def _finish(self) -> Transcript:
         if not self._samples:
             return self._transcript([], ())
-        self._feed(np.zeros(int(_FLUSH_SECONDS * RATE_HZ), np.int16))
+        missing = int(_FLUSH_SECONDS * RATE_HZ) - self._quiet_samples
+        if missing > 0:
+            self._feed(np.zeros(missing, np.int16))
         # Kaldi gives word confidences or n-best readings, not both: confidences come from a last
         # look at the lattice, the readings from the final result.
         likely = self._lattice_words()
@@ -209,7 +224,18 @@ class VoskRecogniser:
         words = [*self._done, *last]
         if not _join(words) and self._last_stable[0]:
             return self._fallback()
-        return self._transcript(words, () if self._done else _alternatives(readings))
+        if self._done or not readings:
+            return self._transcript(words, ())
+        return self._transcript(self._calibrated(words, readings[0].cost), _alternatives(readings))
+
+    def _calibrated(self, words: list[Word], cost: float) -> list[Word]:
+        """Scale all words' confidences so that together they give the calibrated one."""
+        plain = utterance_confidence(words)
+        if self._calibration is None or not plain:
+            return words
+        letters = sum(len(word.text) for word in words)
+        factor = self._calibration.apply(plain, cost / max(1, letters)) / plain
+        return [replace(word, confidence=min(1.0, word.confidence * factor)) for word in words]
 
     def _fallback(self) -> Transcript:
         """Return the last stable partial: the final was empty although words had been heard."""
@@ -246,6 +272,17 @@ class VoskRecogniser:
             raise RecogniserFailedError("vosk", "could not process audio") from None
         if ended:
             self._done.extend(self._words(self._call("Result"), "result"))
+
+    def _note_quiet(self, pcm: NDArray[np.int16]) -> None:
+        """Count the samples since the last frame that was not quiet."""
+        for start in range(0, len(pcm), _FRAME_SAMPLES):
+            frame = pcm[start : start + _FRAME_SAMPLES].astype(np.float32)
+            level = float(np.sqrt(np.mean(frame * frame)))
+            self._loudest = max(self._loudest, level)
+            if level > _QUIET_SHARE * self._loudest:
+                self._quiet_samples = 0
+            else:
+                self._quiet_samples += len(frame)
 
     def _call(self, method: str) -> dict[str, Any]:
         try:
@@ -297,10 +334,11 @@ class VoskRecogniser:
 
 
 class _Reading(NamedTuple):
-    """One of the n best: its words, and its share of all of them."""
+    """One of the n best: its words, its share of all of them, its cost (minus log-likelihood)."""
 
     words: list[Word]
     share: float
+    cost: float
 
 
 def _join(words: list[Word]) -> str:
@@ -316,8 +354,8 @@ def _readings(result: dict[str, Any]) -> list[_Reading]:
     shares = np.exp(scores - scores.max())
     shares /= shares.sum()
     return [
-        _Reading(VoskRecogniser._words(item, "result"), float(share))
-        for item, share in zip(found, shares, strict=True)
+        _Reading(VoskRecogniser._words(item, "result"), float(share), -float(score))
+        for item, share, score in zip(found, shares, scores, strict=True)
     ]
 
 

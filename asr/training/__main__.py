@@ -2,8 +2,9 @@
 
 Steps: ``callers`` (espeak-ng speaks), ``humans`` (recordings and their vocoder copies), ``train``
 (the network; goes on from its checkpoint), ``model`` (lexicon, language model, graphs, folder),
-``card`` (measures the model, writes its card and checksums), ``all``. ``slice`` runs them all on a
-handful of sentences, to see that everything is installed; its model understands nothing.
+``calibrate`` (confidences), ``card`` (measures the model, writes its card and checksums), ``all``.
+``slice`` runs them on a handful of sentences, to see that everything is installed; its model
+understands nothing, so it is neither calibrated nor measured.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from asr.training.settings import Settings
 
-STEPS = ("callers", "humans", "train", "model", "card")
+STEPS = ("callers", "humans", "train", "model", "calibrate", "card")
 _MEASURE_TIMEOUT_SECONDS = 3600
 
 
@@ -58,6 +59,8 @@ def _arguments(arguments: list[str] | None) -> tuple[list[str], Settings]:
             foreign_utterances=8,
             noise_utterances=12,
             vocoder_copies=0,
+            calibration_utterances=0,
+            measured_utterances=0,
             width=32,
             epochs=1,
             vocabulary=1500,
@@ -68,17 +71,23 @@ def _arguments(arguments: list[str] | None) -> tuple[list[str], Settings]:
     return chosen, settings
 
 
-def _measure(settings: Settings) -> list[dict[str, object]]:
-    """Evaluate the model in a process of its own: vosk must not meet another OpenFst."""
-    command = [
-        sys.executable, "-m", "asr.evaluate", "--json",
-        "--model", str(settings.model_dir), "--speech", str(settings.data_dir / "speech"),
-        "--callers", str(min(200, settings.held_out_utterances)), "--seed", str(settings.seed),
-    ]  # fmt: skip
+def _in_own_process(module: str, *arguments: str) -> str:
+    """Run a module that loads vosk, which must not meet another OpenFst; return its output."""
     done = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, timeout=_MEASURE_TIMEOUT_SECONDS
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
+        [sys.executable, "-m", module, *arguments],
+        check=True, stdout=subprocess.PIPE, text=True, timeout=_MEASURE_TIMEOUT_SECONDS,
+    )  # fmt: skip
+    return done.stdout
+
+
+def _measure(settings: Settings) -> list[dict[str, object]]:
+    (settings.model_dir / "checksums.sha256").unlink(missing_ok=True)
+    told = _in_own_process(
+        "asr.evaluate", "--json", "--model", str(settings.model_dir),
+        "--speech", str(settings.data_dir / "speech"),
+        "--callers", str(settings.measured_utterances), "--seed", str(settings.seed),
+    )  # fmt: skip
+    return [json.loads(line) for line in told.splitlines()]
 
 
 def _run(step: str, settings: Settings) -> None:
@@ -99,14 +108,17 @@ def _run(step: str, settings: Settings) -> None:
         from asr.training.build import Tuning, build_model
 
         build_model(settings, Tuning(), settings.model_dir)
+    elif step == "calibrate":
+        if settings.calibration_utterances:
+            _in_own_process(
+                "asr.training.calibrate", str(settings.model_dir), str(settings.data_dir),
+                str(settings.calibration_utterances), str(settings.seed),
+            )  # fmt: skip
     else:
-        from asr.model_files import write_checksums
         from asr.training.card import read_facts, write_card
 
-        (settings.model_dir / "checksums.sha256").unlink(missing_ok=True)
-        results = _measure(settings)
+        results = _measure(settings) if settings.measured_utterances else []
         write_card(settings, read_facts(settings.work_dir), results, settings.model_dir)
-        write_checksums(settings.model_dir)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -85,7 +85,11 @@ def language_model(settings: Settings, tuning: Tuning) -> tuple[BackoffModel, li
     ]
     wanted = _counts(domain) + _counts(must)
     vocabulary = choose_vocabulary(
-        wanted, _counts(everyday) + _counts(_place_names(settings)), subtitles, settings.vocabulary
+        wanted,
+        _counts(everyday) + _counts(_place_names(settings)),
+        subtitles,
+        texts.dictionary_words(settings.data_dir),
+        settings.vocabulary,
     )
     words = {*vocabulary, UNKNOWN_WORD}
     background = unigram_background(

@@ -45,17 +45,22 @@ def read_corrections(path: Path = CORRECTIONS) -> dict[str, list[Pronunciation]]
 
 
 def choose_vocabulary(
-    domain: Counter[str], everyday: Counter[str], subtitles: dict[str, int], size: int
+    domain: Counter[str],
+    everyday: Counter[str],
+    subtitles: dict[str, int],
+    dictionary: set[str],
+    size: int,
 ) -> list[str]:
     """Choose the most useful words.
 
     Domain words come first; then words by frequency, with a share for every corpus. Words of
-    subtitles alone must be common, since the rare ones are names.
+    subtitles alone that no dictionary has come last: most are names and foreign words.
 
     Args:
         domain: Counts in texts of our domain.
         everyday: Counts in everyday sentences.
         subtitles: Counts of subtitles.
+        dictionary: Dutch words.
         size: Words wanted.
     """
     score: dict[str, float] = {}
@@ -65,7 +70,8 @@ def choose_vocabulary(
             continue
         rate = subtitles.get(word, 0) / spoken * 1e6
         known = everyday.get(word, 0)
-        score[word] = 1e6 * min(domain.get(word, 0), 1) + 4.0 * known + rate * (1 if known else 0.5)
+        trust = 1.0 if known or word in dictionary else 0.02
+        score[word] = 1e6 * min(domain.get(word, 0), 1) + 4.0 * known + rate * trust
     return sorted(sorted(score, key=lambda word: (-score[word], word))[:size])
 
 

@@ -28,6 +28,8 @@ class Settings:
         width: Channels of the network.
         epochs: Passes over the training data; the learning rate falls to zero over them.
         human_share: Share of the human examples heard in each pass.
+        calibration_utterances: Of each kind, to calibrate confidences with; 0 leaves that out.
+        measured_utterances: Callers of each condition on the card; 0 leaves measuring out.
         vocabulary: Words in the recogniser, most useful first.
         threads: CPU threads of the training.
     """
@@ -44,5 +46,7 @@ class Settings:
     width: int = 320
     epochs: int = 40
     human_share: float = 1.0
+    calibration_utterances: int = 60
+    measured_utterances: int = 150
     vocabulary: int = 36000
     threads: int = 2

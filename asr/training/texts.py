@@ -130,3 +130,12 @@ def subtitle_counts(data_dir: Path) -> dict[str, int]:
             if re.fullmatch(r"[a-zàçèéêëïöüä']+", word):
                 counts[word] = int(count)
     return counts
+
+
+def dictionary_words(data_dir: Path) -> set[str]:
+    """Return the words of a Dutch dictionary (``text/language/gruut_lexicon_nl.tsv``)."""
+    path = data_dir / "text" / "language" / "gruut_lexicon_nl.tsv"
+    if not path.is_file():
+        return set()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {word for line in lines if (word := line.partition("\t")[0]).islower()}

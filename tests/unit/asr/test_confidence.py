@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from asr.confidence import UNKNOWN_WORD, utterance_confidence
+from asr.confidence import UNKNOWN_WORD, Calibration, utterance_confidence
+from asr.errors import ModelDamagedError
 from asr.recogniser import Word
 from asr.resample import Upsampler
 
@@ -61,3 +64,29 @@ def test_upsampling_keeps_level_and_pitch() -> None:
     assert (16000,) == double.shape
     assert 1000 == int(np.argmax(np.abs(np.fft.rfft(double))))
     assert 8000 / np.sqrt(2) == pytest.approx(double[200:].std(), rel=0.02)
+
+
+def test_calibration_lowers_what_fits_badly() -> None:
+    """
+    The surer the decoder and the better the sound fits, the higher; always within 0..1.
+    """
+    calibration = Calibration(bias=2.0, confidence=0.5, cost_per_letter=-2.0)
+
+    assert calibration.apply(0.9, 0.8) > calibration.apply(0.6, 0.8)
+    assert calibration.apply(0.9, 0.8) > 0.7 > 0.2 > calibration.apply(0.9, 3.0)
+    assert 0.0 < calibration.apply(0.0, 50.0) < calibration.apply(1.0, 0.0) < 1.0
+
+
+def test_calibration_is_read_from_the_model(tmp_path: Path) -> None:
+    """
+    No file: no calibration. A file that is none: the model is damaged.
+    """
+    path = tmp_path / "confidence.json"
+
+    assert Calibration.load(path) is None
+    path.write_text('{"bias": 1, "confidence": 0.5, "cost_per_letter": -2}', encoding="utf-8")
+    assert Calibration(1.0, 0.5, -2.0) == Calibration.load(path)
+    for wrong in ("", "[]", '{"bias": 1}', '{"bias": "x", "confidence": 1, "cost_per_letter": 1}'):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(ModelDamagedError, match=r"confidence\.json: is no calibration"):
+            Calibration.load(path)

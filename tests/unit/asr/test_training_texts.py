@@ -110,13 +110,17 @@ def test_corrections_name_only_phones_that_exist(tmp_path: Path) -> None:
 
 def test_domain_words_come_first_into_the_vocabulary() -> None:
     """
-    A rare word of ours precedes a common one of elsewhere.
+    A rare word of ours precedes a common one of elsewhere; names of subtitles come last.
     """
     chosen = choose_vocabulary(
-        Counter({"kadastraal": 1}), Counter({"huis": 50}), {"huis": 1000, "smurf": 900}, 2
+        Counter({"kadastraal": 1}),
+        Counter({"huis": 50}),
+        {"huis": 1000, "danny": 900, "zeilboot": 90},
+        {"zeilboot"},
+        3,
     )
 
-    assert ["huis", "kadastraal"] == chosen
+    assert ["huis", "kadastraal", "zeilboot"] == chosen
 
 
 def test_domain_questions_repeat_with_their_seed() -> None:
