@@ -6,6 +6,7 @@ driver's own text, because these quote what callers said.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -92,7 +93,7 @@ def _open_sqlite(url: URL, read_only: bool) -> Engine:
         else:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite gives its journal files the permissions of the database.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _create(path)
     except OSError as error:
         raise ContactStoreError(
             f"{path}: the contact register cannot be opened: {error.strerror}; "
@@ -127,6 +128,25 @@ def _open_sqlite(url: URL, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only this user may read; one that is there is never touched.
+
+    To close any descriptor of a database drops all locks that this process holds on it (POSIX
+    fcntl). Then a reader elsewhere takes itself for the last one and removes the write-ahead log,
+    into which the writer goes on to commit what nobody will ever see.
+
+    Raises:
+        OSError: It cannot be made, or read and written.
+
+    Source: https://www.sqlite.org/howtocorrupt.html, section 2.2.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 def _open_postgresql(url: URL, read_only: bool) -> Engine:

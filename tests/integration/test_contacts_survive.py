@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.contacts.records import CallOpened
 from ivr.contacts.store import ContactStore
 from ivr.contacts.writer import ContactWriter
 from ivr.home import Home
@@ -184,3 +185,38 @@ def test_full_disk_spools_into_its_reserve(tmp_path: Path) -> None:
         assert {f"call{number}" for number in range(150)} == stored(home)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+SHOWN = """
+import sys
+from ivr.contacts.store import ContactStore
+store = ContactStore(sys.argv[1], read_only=True)
+print(*sorted(call.call_id for call in store.list()))
+store.close()
+"""
+
+
+def test_readers_come_and_go_while_calls_are_written(tmp_path: Path) -> None:
+    """
+    A second connection of the writer's process (retention has one) drops none of its locks: a
+    reader in another process that closes last would take the write-ahead log away with it.
+    """
+    home = Home(tmp_path).create()
+    now = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+
+    def shown() -> list[str]:
+        command = [sys.executable, "-c", SHOWN, home.database_url]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout.split()
+
+    first = ContactStore(home.database_url, node="n")
+    first.apply(CallOpened(call_id="before", started_at=now, line="1700", mode="route"))
+    second = ContactStore(home.database_url, node="n")
+    assert ["before"] == shown()
+    first.apply(CallOpened(call_id="after", started_at=now, line="1700", mode="route"))
+
+    assert ["after", "before"] == shown()
+    second.close()
+    first.close()
