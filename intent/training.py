@@ -27,6 +27,7 @@ from intent.errors import TrainingDataError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
 from intent.model import Evidence, Floats, Head, Model
+from intent.plots import plots
 from intent.report import score_card
 from intent.storage import save_model
 from intent.text import normalise
@@ -156,6 +157,8 @@ def train(
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".training-") as work:
         draft = Path(work) / "model"
         draft.mkdir()
+        for name, picture in plots(card).items():
+            (draft / name).write_text(picture, encoding="utf-8")
         version = save_model(draft, model, card)
         final = out_dir / version
         if final.exists():
