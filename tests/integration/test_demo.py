@@ -81,7 +81,7 @@ class Evening:
 
 @pytest.fixture(scope="module")
 def evening(needs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
-    """Eight callers of one service."""
+    """Nine callers of one service."""
     folder = tmp_path_factory.mktemp("callers")
     sounds = {"silent": np.zeros(RATE_HZ, dtype=np.int16), "mumbling": _babble()}
     with Stage(StageSettings(behaviours=BEHAVIOURS, tables=TABLES, wait_seconds=4.0)) as stage:
@@ -98,7 +98,9 @@ def evening(needs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
             calls[thema] = StagedCall(stage, path_said, name=thema, number=NUMBER)
         for name, keys in KEYS.items():
             calls[name] = StagedCall(stage, None, keys, name=name, number=NUMBER)
-        run_calls(stage, list(calls.values()))
+        # Those whose words matter first: a recogniser that is short of cores hears only half.
+        run_calls(stage, [calls[name] for name in QUESTIONS])
+        run_calls(stage, [call for name, call in calls.items() if name not in QUESTIONS])
         stories = {name: call.story(QUESTIONS.get(name)) for name, call in calls.items()}
         phone.stop()
         yield Evening(stories, phone.error_text)
@@ -225,7 +227,7 @@ def test_a_test_call_from_outside_reaches_a_group() -> None:
             stage.uri,
             audio=None,
             say=None,
-            digits="12",
+            digits="0",
             json_output=True,
             stdout=out,
             stderr=errors,
@@ -234,7 +236,7 @@ def test_a_test_call_from_outside_reaches_a_group() -> None:
     told = json.loads(out.getvalue())
     assert "" == errors.getvalue()
     assert 0 == code
-    assert ("routed", "onderwijs") == (told["outcome"], told["group"])
+    assert ("routed", "algemeen") == (told["outcome"], told["group"])
     assert told["transcript"] is None
 
 
