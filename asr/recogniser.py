@@ -18,7 +18,8 @@ class Word:
 
     Attributes:
         text: The word as written.
-        start_seconds: From the first sample given to the recogniser.
+        start_seconds: From the first sample given to the recogniser; a pause may be counted with
+            the word beside it.
         end_seconds: Likewise.
         confidence: 0..1; how sure the engine is of this word.
     """
