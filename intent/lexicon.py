@@ -1,10 +1,10 @@
 """Words and phrases that speak for a label, beside the written utterances.
 
-For a thema they are the names of its products and its ``keywords``; ``lexicon/<label>.txt`` adds
-lines for any label: subjects of other services, small talk, ways to ask for a person. A line that
-ends with a full stop or a question mark, is long, or begins like a sentence stands alone; any
-other is a subject to be put in a sentence. ``languages/<code>.txt`` holds words and sentences of
-other languages.
+For a thema they are its ``keywords`` and the names of its products that have a synonym;
+``lexicon/<label>.txt`` adds lines for any label: subjects of other services, small talk, ways to
+ask for a person. A line that ends with a full stop or a question mark, is long, or begins like a
+sentence stands alone; any other is a subject to be put in a sentence. ``languages/<code>.txt``
+holds words and sentences of other languages.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def read_lexicon(directory: Path, catalogue: Catalogue) -> dict[str, tuple[Phras
         for keyword in thema.keywords:
             phrases[thema.slug][Phrase(normalise(keyword))] = None
     for product in catalogue.products:
-        for name in product.names:
+        # An official name alone is found by the search; callers do not say it.
+        for name in product.names if len(product.names) > 1 else ():
             phrases[product.thema][Phrase(normalise(name))] = None
     for file in sorted((directory / "lexicon").glob("*.txt")):
         if file.stem not in phrases:
