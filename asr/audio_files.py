@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from asr.errors import AudioUnreadableError
 
@@ -57,6 +56,9 @@ def read_speech(path: Path, rate_hz: int = 8000) -> NDArray[np.int16]:
     mono -= mono.mean()
     if source_hz != rate_hz:
         common = gcd(source_hz, rate_hz)
+        # Here: scipy.signal takes a second to import, and most recordings are at our rate.
+        from scipy.signal import resample_poly
+
         mono = resample_poly(mono, rate_hz // common, source_hz // common)
     pcm: NDArray[np.int16] = np.rint(np.clip(mono, -1, 1) * 32767).astype(np.int16)
     return pcm

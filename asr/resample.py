@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import firwin, lfilter
 
 
 class Upsampler:
@@ -17,9 +16,12 @@ class Upsampler:
     def __init__(self, factor: int) -> None:
         self._factor = factor
         taps = 24 * factor + 1
-        self._taps: NDArray[np.float64] = (
-            firwin(taps, 0.94 / factor) * factor if factor > 1 else np.ones(1)
-        )
+        self._taps: NDArray[np.float64] = np.ones(1)
+        if factor > 1:
+            # Here: scipy.signal takes a second to import, and 8 kHz models need none of it.
+            from scipy.signal import firwin
+
+            self._taps = firwin(taps, 0.94 / factor) * factor
         self._state: NDArray[np.float64] = np.zeros(len(self._taps) - 1)
 
     def reset(self) -> None:
@@ -30,6 +32,8 @@ class Upsampler:
         """Return ``factor`` samples for each sample; delayed by 12 input samples (1.5 ms)."""
         if self._factor == 1:
             return pcm
+        from scipy.signal import lfilter
+
         sparse = np.zeros(len(pcm) * self._factor)
         sparse[:: self._factor] = pcm
         smooth, self._state = lfilter(self._taps, 1.0, sparse, zi=self._state)

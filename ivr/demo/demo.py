@@ -34,7 +34,7 @@ _DIAL_SECONDS: Final = 15.0
 _CALL_SECONDS: Final = 240.0
 """A caller who says nothing hears everything twice; that takes a minute and a half."""
 _RECORD_SECONDS: Final = 15.0
-_TALK_SECONDS: Final = 2.0
+_TALK_SECONDS: Final = 1.0
 
 Progress = Callable[[str], None]
 

@@ -14,7 +14,7 @@ from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.errors import PromptError
 from ivr.prompts.tts import EspeakNg
 
-QUESTION: Final = "Goeiemorgen, ik zou graag een studietoelage aanvragen voor mijn oudste zoon."
+QUESTION: Final = "Hallo, ik wil een studietoelage aanvragen voor mijn dochter."
 """What the demo's caller asks when nothing else was said."""
 _LONGEST_TEXT: Final = 500
 _LONGEST_SECONDS: Final = 60.0

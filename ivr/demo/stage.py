@@ -25,7 +25,7 @@ CENTRE: Final = "contact centre"
 PHONE: Final = "phone"
 _CALLS_MOST: Final = 16
 _PORTS_EACH: Final = 200
-_RING_SECONDS: Final = 1.0
+_RING_SECONDS: Final = 0.5
 _TALK_SECONDS: Final = 3.0
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from ivr.errors import PromptError
 
@@ -85,6 +84,9 @@ def prepare(samples: Samples, rate_hz: int) -> Samples:
     """
     if rate_hz != RATE_HZ:
         common = math.gcd(rate_hz, RATE_HZ)
+        # Here: scipy.signal takes a second to import, and prepared prompts need none of it.
+        from scipy.signal import resample_poly
+
         samples = resample_poly(samples, RATE_HZ // common, rate_hz // common).astype(np.float32)
     samples = samples - np.float32(samples.mean())
     samples = _trimmed(samples)
