@@ -39,6 +39,11 @@ log = logging.getLogger(__name__)
 LEAD_IN_SECONDS: Final = 0.2
 """Silence before a leg's first prompt: the peer's jitter buffer and NAT settle meanwhile."""
 _WATCH_SECONDS: Final = 1.0
+_STEADY_PACKETS: Final = 25
+"""In a second; half of what a peer sends who never falls silent."""
+_RETURN_SECONDS: Final = 2.0
+"""A caller who was sent away in vain, and is heard no more for so long, is gone."""
+_LOOK_SECONDS: Final = 0.1
 # PJMEDIA_STREAM_DTMF_IS_UPDATE (pjmedia/stream.h).
 _DTMF_UPDATE: Final = 1
 
@@ -120,6 +125,9 @@ class PjsuaLeg(LegBase):
         self._signs: tuple[int, int] | None = None
         self._heard_at = 0.0
         self._lost_told = False
+        self._packets = 0
+        self._was_steady = False
+        self._returning: Timer | None = None
 
     # The engine's commands.
 
@@ -149,7 +157,7 @@ class PjsuaLeg(LegBase):
     ) -> None:
         """See :class:`ivr.engine.ports.Leg`."""
         send = self._refer if method is TransferMethod.REFER else self._start_bridge
-        self._command(partial(send, target, token, dict(headers)))
+        self._command(partial(self._once_heard, partial(send, target, token, dict(headers))))
 
     def abandon_transfer(self, token: int) -> None:
         """See :class:`ivr.engine.ports.Leg`.
@@ -190,10 +198,10 @@ class PjsuaLeg(LegBase):
         """Hang up, or refuse a call that was not answered."""
         self._end(0 if self._confirmed else pj.PJSIP_SC_TEMPORARILY_UNAVAILABLE, {})
 
-    def _end(self, status: int, headers: Mapping[str, str]) -> None:
+    def _end(self, status: int, headers: Mapping[str, str], *, by_us: bool = True) -> None:
         if self._gone:
             return
-        self._ended_by_us = True
+        self._ended_by_us = by_us
         self._ending_status = status
         prm = pj.CallOpParam()
         prm.statusCode = status
@@ -225,8 +233,9 @@ class PjsuaLeg(LegBase):
         if self._playback is not None:
             guarded(self._playback.stop)
         self._audio = self._playback = self._bridge = None
-        if self._watch is not None:
-            self._watch.cancel()
+        for timer in (self._watch, self._returning):
+            if timer is not None:
+                timer.cancel()
         port, self._port = self._port, None
         if port is not None:
             # Waits for a frame that is being copied; after this the slot is nobody's.
@@ -293,6 +302,9 @@ class PjsuaLeg(LegBase):
             self._heard_at = now
             return
         signs = signs_of_life(self._call, audio.index)
+        if not self._refers.has_accepted and signs is not None:
+            self._was_steady = signs[0] - self._packets >= _STEADY_PACKETS
+            self._packets = signs[0]
         if signs is not None and signs != self._signs:
             self._signs, self._heard_at, self._lost_told = signs, now, False
         limit = self._around.runtime.settings.media_lost_seconds
@@ -382,6 +394,46 @@ class PjsuaLeg(LegBase):
         if news is not None:
             self._emit(news)
 
+    def _once_heard(self, send: Callable[[], None]) -> None:
+        """Send a caller on who is still there.
+
+        An exchange that accepts a REFER may take the caller out of our call at once (Asterisk
+        does). When the transfer fails because the caller hung up in the queue, our call stands
+        with nobody in it, and a bridge would let a voorlichter answer to silence. A peer who
+        pauses its audio between words, or has put us on hold, is taken at its word.
+        """
+        self._stop_returning()
+        if not self._refers.has_accepted or not self._was_steady:
+            send()
+            return
+        self._look_for_caller(send, self._heard_packets(), time.monotonic() + _RETURN_SECONDS)
+
+    def _look_for_caller(self, send: Callable[[], None], before: int | None, until: float) -> None:
+        self._returning = None
+        packets = self._heard_packets()
+        if packets is None or packets != before:
+            send()
+        elif time.monotonic() >= until:
+            log.info("the caller did not come back from a transfer", extra={"leg": self._number})
+            self._end(0, {}, by_us=False)
+        else:
+            self._returning = self._owner.call_later(
+                _LOOK_SECONDS, partial(self._look_for_caller, send, before, until)
+            )
+
+    def _heard_packets(self) -> int | None:
+        """RTP packets so far; None where the peer need not send any."""
+        audio = self._audio
+        if audio is None or not audio.receives:
+            return None
+        signs = signs_of_life(self._call, audio.index)
+        return None if signs is None else signs[0]
+
+    def _stop_returning(self) -> None:
+        if self._returning is not None:
+            self._returning.cancel()
+            self._returning = None
+
     def _refer(self, target: str, token: int, headers: Mapping[str, str]) -> None:
         if not message.is_target(target):
             self._emit(TransferProgress(token, 400, final=True))
@@ -422,6 +474,7 @@ class PjsuaLeg(LegBase):
         self._emit(TargetHungUp(token))
 
     def _abandon(self, token: int) -> None:
+        self._stop_returning()
         self._refers.abandon(token)
         if self._bridge is not None and self._bridge_token == token and not self._bridge.connected:
             self._bridge.end()

@@ -28,6 +28,11 @@ class ReferLedger:
     def __init__(self) -> None:
         self._refers: list[_Refer] = []
 
+    @property
+    def has_accepted(self) -> bool:
+        """Whether the peer accepted a REFER, ever: it may have taken the caller away."""
+        return any(refer.accepted for refer in self._refers)
+
     def begin(self, token: int) -> None:
         """A REFER for ``token`` is about to be sent."""
         self._refers.append(_Refer(token))

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import uuid
@@ -91,6 +92,16 @@ def root_folder() -> Path:
     return Path(found.stdout.strip())
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What Asterisk needs to call the infoline over TLS, as 1701."""
+
+    infoline_port: int
+    certificate: Path
+    """PEM; its own authority too."""
+    key: Path
+
+
 class Asterisk:
     """One running contact centre; a context manager.
 
@@ -99,6 +110,7 @@ class Asterisk:
         voorlichters: Port of the voorlichter of each group that has one; nobody answers for the
             other groups.
         queue_seconds: How long a caller waits in a queue.
+        tls: For 1701, which is answered by nobody without it.
     """
 
     def __init__(
@@ -107,7 +119,9 @@ class Asterisk:
         infoline_port: int = NOBODY_PORT,
         voorlichters: Mapping[str, int] | None = None,
         queue_seconds: int = 60,
+        tls: Tls | None = None,
     ) -> None:
+        self.tls = tls
         self.infoline_port = infoline_port
         self.voorlichters = dict(voorlichters or {})
         self.queue_seconds = queue_seconds
@@ -211,8 +225,16 @@ class Asterisk:
         with file.open(encoding="utf-8", newline="") as lines:
             return [dict(zip(names, row, strict=False)) for row in csv.reader(lines)]
 
-    def wait_for(self, event: str, *, queue: str, within_seconds: float = 30.0) -> QueueEvent:
+    def wait_for(
+        self, event: str, *, queue: str, within_seconds: float = 30.0, since: float = 0.0
+    ) -> QueueEvent:
         """Return the first ``event`` of ``queue``, now or soon.
+
+        Args:
+            event: Its name.
+            queue: The group's slug.
+            within_seconds: The longest wait.
+            since: Events before this moment, in seconds since the epoch, are of other tests.
 
         Raises:
             AsteriskFailedError: It did not come in time, or Asterisk ended.
@@ -220,7 +242,7 @@ class Asterisk:
         deadline = time.monotonic() + within_seconds
         while True:
             for seen in self.queue_log():
-                if (seen.event, seen.queue) == (event, queue):
+                if (seen.event, seen.queue) == (event, queue) and seen.time >= since:
                     return seen
             if time.monotonic() > deadline or self._has_ended(within_seconds=0.1):
                 seen_events = [(seen.queue, seen.event) for seen in self.queue_log()]
@@ -282,7 +304,20 @@ class Asterisk:
         } | {f"PORT_{group}": str(self.voorlichters.get(group, NOBODY_PORT)) for group in GROUPS}
         for name in EMPTY_FILES:
             (self._folder / "etc" / f"{name}.conf").touch()
-        for template in sorted((CONFIG / "etc").glob("*.conf")):
+        templates = sorted((CONFIG / "etc").glob("*.conf"))
+        if self.tls is not None:
+            values |= {
+                "TLS_PORT": str(free_port(socket.SOCK_STREAM)),
+                "INFOLINE_TLS_PORT": str(self.tls.infoline_port),
+            }
+            templates += sorted((CONFIG / "tls").glob("*.conf"))
+            for source, name in (
+                (self.tls.certificate, "tls.pem"),
+                (self.tls.key, "tls.key"),
+                (self.tls.certificate, "authorities.pem"),
+            ):
+                shutil.copyfile(source, self._folder / "etc" / name)
+        for template in templates:
             text = template.read_text("utf-8")
             filled = re.sub(r"@([A-Za-z_-]+)@", lambda match: values[match.group(1)], text)
             (self._folder / "etc" / template.name).write_text(filled, encoding="utf-8")

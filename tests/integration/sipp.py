@@ -5,6 +5,7 @@ Scenarios live in ``scenarios/``; SIPp's own ``uac`` and ``uas`` are used where 
 
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +68,31 @@ class Sipp:
             "-key", "target", target, "-key", "thema", thema, name=name, port=port,
         )  # fmt: skip
 
+    @classmethod
+    def talker(
+        cls, folder: Path, uri: str, sound: Path, *, name: str, caller: str = "beller"
+    ) -> Self:
+        """Return one that calls ``uri`` and speaks.
+
+        It stays until it is hung up, or told to :meth:`hang_up`.
+
+        Args:
+            folder: Where its logs go.
+            uri: Whom it calls.
+            sound: Raw A-law of 8000 Hz, sent from the answer on.
+            name: Of its log files; one per process in a folder.
+            caller: Its number.
+        """
+        user, _, address = uri.removeprefix("sip:").partition("@")
+        # SIPp fills no keywords into the name of a sound file.
+        template = (SCENARIOS / "talker.xml").read_text("utf-8")
+        scenario = folder / f"{name}.xml"
+        scenario.write_text(template.replace("[sound]", str(sound)), encoding="utf-8")
+        return cls(
+            folder, address, "-sf", str(scenario), "-s", user, "-m", "1",
+            "-key", "caller", caller, name=name,
+        )  # fmt: skip
+
     def __enter__(self) -> Self:
         if shutil.which("sipp") is None:
             raise SippUnavailableError("SIPp is not installed: run make setup-tests")
@@ -87,6 +113,27 @@ class Sipp:
         trace: TracebackType | None,
     ) -> None:
         self.kill()
+
+    def hang_up(self) -> None:
+        """Let a :meth:`talker` say goodbye, and wait until it is gone.
+
+        Raises:
+            TimeoutError: It is not.
+        """
+        if self._process is None:
+            raise RuntimeError("this SIPp was not started")
+        lines = (
+            f"MESSAGE sip:127.0.0.1:{self.port} SIP/2.0",
+            "Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-bye",
+            "From: <sip:test@127.0.0.1>;tag=test",
+            "To: <sip:test@127.0.0.1>",
+            f"Call-ID: 1-{self._process.pid}@127.0.0.1",
+            "CSeq: 1 MESSAGE",
+            "Content-Length: 0",
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as test:
+            test.sendto("\r\n".join((*lines, "", "")).encode(), ("127.0.0.1", self.port))
+        self.wait(within_seconds=10)
 
     def kill(self) -> None:
         """End it at once, without a word to its peer."""

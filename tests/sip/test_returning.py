@@ -1,0 +1,77 @@
+"""A caller whose transfer failed: still there, or gone while the exchange had the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ivr.engine.ports import HungUp, MediaReady, TransferMethod, TransferProgress
+from tests.sip import scenarios as sip
+from tests.sip.rtp import RtpPeer
+from tests.sip.stage import Heard, PjsuaStage
+
+pytestmark = pytest.mark.sipp
+
+OFFER = sip.invite(body=sip.sdp(sip.PCMA))
+STEADY_SECONDS = 2.5
+"""Two looks of the leg at what it receives."""
+
+
+def transfer(stage: PjsuaStage, heard: Heard, target: str, method: TransferMethod) -> None:
+    """Send the caller on; the token is 1 for a REFER, 2 for a bridge."""
+    token = 1 if method is TransferMethod.REFER else 2
+    stage.do(lambda: heard.leg.transfer(target, method=method, token=token, headers={}))
+
+
+@contextmanager
+def sent_away_in_vain(stage: PjsuaStage, rtp: RtpPeer, *rest: str | list[str]) -> Iterator[Heard]:
+    """A caller who talked all the time, was accepted by an exchange, and not by the target."""
+    with stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.wait_for("REFER"),
+        sip.reply(202),
+        sip.notify(2, 503, state="terminated"),
+        sip.plain(),
+        *rest,
+        rtp=rtp.port,
+    ) as heard:
+        stage.do(heard.leg.answer)
+        heard.next(MediaReady)
+        rtp.wait_for_packets()
+        rtp.keep_talking()
+        heard.nothing_for(STEADY_SECONDS)
+        transfer(stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.REFER)
+        assert TransferProgress(1, 202, final=False) == heard.next(TransferProgress)
+        yield heard
+
+
+def test_caller_who_does_not_come_back_is_let_go(pjsua_stage: PjsuaStage) -> None:
+    """
+    No bridge is dialled for somebody who is gone: a voorlichter would answer to silence.
+    """
+    with RtpPeer() as rtp, sent_away_in_vain(pjsua_stage, rtp, sip.be_hung_up()) as heard:
+        rtp.keep_talking(False)
+        assert TransferProgress(1, 503, final=True) == heard.next(TransferProgress)
+        transfer(pjsua_stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.BRIDGE)
+
+        assert HungUp(200, by_us=False) == heard.next(HungUp)
+
+
+def test_caller_who_is_still_heard_is_sent_on(pjsua_stage: PjsuaStage) -> None:
+    """
+    The next target is called, and its refusal is heard.
+    """
+    with (
+        pjsua_stage.target(486) as target,
+        RtpPeer() as rtp,
+        sent_away_in_vain(pjsua_stage, rtp, sip.be_hung_up()) as heard,
+    ):
+        assert TransferProgress(1, 503, final=True) == heard.next(TransferProgress)
+        transfer(pjsua_stage, heard, target, TransferMethod.BRIDGE)
+
+        assert TransferProgress(2, 486, final=True) == heard.until(TransferProgress)
+        pjsua_stage.do(heard.leg.hang_up)
+        heard.next(HungUp)
