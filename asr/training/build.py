@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asr.training import texts
 from asr.training.card import add_facts
-from asr.training.domain_texts import domain_questions, domain_terms
+from asr.training.domain_texts import domain_questions, domain_terms, extra_words
 from asr.training.graph import write_language_graph, write_word_graph
 from asr.training.language_model import (
     BackoffModel,
@@ -60,6 +60,7 @@ def domain_sentences(settings: Settings) -> list[str]:
         *domain_questions(15_000, settings.seed),
         *texts.product_titles(settings.data_dir),
         *texts.product_descriptions(settings.data_dir),
+        *(word for line in extra_words() for word in line.split()),
     ]
     return [sentence for text in raw if (sentence := texts.normalise(text))]
 

@@ -68,8 +68,9 @@ def write_card(
     """
     hashes = "\n".join(f"| {name} | `{value}` |" for name, value in fingerprints(settings).items())
     size = sum(path.stat().st_size for path in model_dir.rglob("*") if path.is_file())
+    told = {"run_note": "", **facts}
     card = TEMPLATE.read_text(encoding="utf-8").format(
-        **facts, results=_table(results), hashes=hashes, seed=settings.seed, size_mb=size / 1e6
+        **told, results=_table(results), hashes=hashes, seed=settings.seed, size_mb=size / 1e6
     )
     (model_dir / "README.md").write_text(card, encoding="utf-8")
     write_checksums(model_dir)

@@ -21,6 +21,11 @@ def domain_terms() -> list[str]:
     return _lines(FOLDER / "domain_terms.txt")
 
 
+def extra_words() -> list[str]:
+    """Return the lines of ``extra_words.txt``: words that our texts lack."""
+    return _lines(FOLDER / "extra_words.txt")
+
+
 def domain_questions(count: int, seed: int) -> list[str]:
     """Compose questions: a frame, a phrase, sometimes something polite around them.
 

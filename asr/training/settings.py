@@ -44,8 +44,8 @@ class Settings:
     noise_utterances: int = 300
     vocoder_copies: int = 2
     width: int = 320
-    epochs: int = 40
-    human_share: float = 1.0
+    epochs: int = 10
+    human_share: float = 0.4
     calibration_utterances: int = 60
     measured_utterances: int = 150
     vocabulary: int = 36000

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from asr.training.augmentation import MelAugmenter, noise_bank
+from asr.training.card import add_facts
 from asr.training.examples import Example, load_examples
 from asr.training.network import AcousticNetwork, output_count
 from asr.training.settings import Settings
@@ -220,6 +221,11 @@ def train(settings: Settings, *, resume: bool = True, start_from: Path | None = 
             f"phone errors {shown}; {spent / 60:.1f} min spent, {left / 60:.0f} min left",
             flush=True,
         )
+    add_facts(
+        settings.work_dir,
+        epochs=settings.epochs,
+        human_percent=round(100 * settings.human_share),
+    )
     return target
 
 
