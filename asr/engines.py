@@ -16,13 +16,13 @@ class EngineEntry(NamedTuple):
     """How to find an engine.
 
     Attributes:
-        library: Top-level module that must be installed.
+        package: Top-level module that must be installed.
         module: Our adapter.
         factory: The engine class in it; takes the model folder.
         extra: What to install: ``pip install wegwijs[extra]``; empty when always installed.
     """
 
-    library: str
+    package: str
     module: str
     factory: str
     extra: str
@@ -36,7 +36,7 @@ DEFAULT_ENGINE = "vosk"
 
 def available_engines() -> tuple[str, ...]:
     """Return the names of the engines whose library is installed."""
-    return tuple(name for name, entry in ENGINES.items() if find_spec(entry.library) is not None)
+    return tuple(name for name, entry in ENGINES.items() if find_spec(entry.package) is not None)
 
 
 def load_engine(name: str = DEFAULT_ENGINE, model_dir: Path | None = None) -> Engine:
@@ -55,10 +55,10 @@ def load_engine(name: str = DEFAULT_ENGINE, model_dir: Path | None = None) -> En
     if entry is None:
         known = ", ".join(sorted(ENGINES))
         raise EngineUnavailableError(name, "there is no such engine", f"choose one of: {known}")
-    if find_spec(entry.library) is None:
-        package = f"wegwijs[{entry.extra}]" if entry.extra else "wegwijs"
+    if find_spec(entry.package) is None:
+        wheel = f"wegwijs[{entry.extra}]" if entry.extra else "wegwijs"
         raise EngineUnavailableError(
-            name, f"the library {entry.library} is not installed", f"run: pip install '{package}'"
+            name, f"the library {entry.package} is not installed", f"run: pip install '{wheel}'"
         )
     factory = getattr(import_module(entry.module), entry.factory)
     return cast(Engine, factory(model_dir if model_dir is not None else embedded_model_dir()))

@@ -10,6 +10,7 @@ product search. Times are CPU time of the thread: one core, whatever else runs.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,11 +18,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-import common
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.common import Measurement, arguments, fingerprint, finish, percentile, report
 from intent.augment import Augmenter
 from intent.catalogue import Catalogue, load_catalogue
 from intent.classifier import Classification, Classifier, Ranked, TrainedClassifier
@@ -111,18 +114,18 @@ def by_cost(found: Classification) -> Decision:
 
 def main() -> None:
     """Measure and print."""
-    parser = common.arguments(__doc__.splitlines()[0] if __doc__ else "")
+    parser = arguments(__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, help="labelled TSV instead of the held-out part")
     parser.add_argument("--quick", action="store_true", help="without training 20,000 utterances")
     options = parser.parse_args()
-    report = common.report(as_json=options.json, packages=["numpy", "scipy", "scikit-learn"])
+    outcome = report(as_json=options.json, packages=["numpy", "scipy", "scikit-learn"])
 
     catalogue = load_catalogue(DATA)
     classifier = TrainedClassifier.load(MODEL, catalogue)
     everything = read_training_rows(DATA, catalogue.labels)
     known = [row for row in everything if row.split == "train"]
     if options.data:
-        rows, data = read_rows(options.data, catalogue.labels), common.fingerprint(options.data)
+        rows, data = read_rows(options.data, catalogue.labels), fingerprint(options.data)
     else:
         rows = [row for row in everything if row.split == "test"]
         data = f"held-out part, {len(rows)} rows"
@@ -134,7 +137,7 @@ def main() -> None:
             also=row.also,
             family=row.family,
             split=row.split,
-        )  # fmt: skip
+        )
         for row in rows
         for _ in range(MISHEARD_COPIES)
     ]
@@ -153,10 +156,10 @@ def main() -> None:
         if value is None:
             return
         p50, p95, p99 = (
-            (common.percentile(tails, p) for p in (50, 95, 99)) if tails else (None, None, None)
+            (percentile(tails, p) for p in (50, 95, 99)) if tails else (None, None, None)
         )
-        report.add(
-            common.Measurement(
+        outcome.add(
+            Measurement(
                 benchmark=NAME,
                 metric=metric,
                 value=value,
@@ -169,7 +172,7 @@ def main() -> None:
                 higher_is_better=higher,
                 model=classifier.version,
                 data=about,
-            )  # fmt: skip
+            )
         )
 
     def measured(which: Classifier, on: Sequence[Row]) -> Report:
@@ -187,27 +190,40 @@ def main() -> None:
     add("top-1", clean.top1, "share", target=0.85, higher=True, baseline=bayes.top1)
     add("top-3", clean.top3, "share", target=0.95, higher=True, baseline=bayes.top3)
     add(
-        "top-1 lost at 20 % word errors", clean.top1 - noisy.top1, "share", target=0.06,
+        "top-1 lost at 20 % word errors",
+        clean.top1 - noisy.top1,
+        "share",
+        target=0.06,
         baseline=bayes.top1 - worse["naive-bayes"].top1,
-    )  # fmt: skip
+    )
     add(
-        "out-of-scope recall", clean.out_of_scope_recall, "share", target=0.80, higher=True,
+        "out-of-scope recall",
+        clean.out_of_scope_recall,
+        "share",
+        target=0.80,
+        higher=True,
         baseline=bayes.out_of_scope_recall,
-    )  # fmt: skip
+    )
     add("good questions refused", clean.good_refused, "share", target=0.04)
     add("mens recall", clean.human_recall, "share", target=0.95, higher=True)
     add("andere-taal recall", clean.other_language_recall, "share", target=0.95, higher=True)
     add(
-        "expected calibration error", clean.calibration_error, "share", target=0.04,
+        "expected calibration error",
+        clean.calibration_error,
+        "share",
+        target=0.04,
         baseline=bayes.calibration_error,
-    )  # fmt: skip
+    )
     add("expected calibration error, misheard", noisy.calibration_error, "share", target=0.04)
     add("routed directly", clean.routed_directly, "share", target=0.70, higher=True)
     add("routed to a wrong group", clean.routed_wrong, "share", target=0.05)
     add(
-        "seconds per call", clean.seconds_per_call, "s",
-        baseline=clean.seconds_keypad_menu, target=clean.seconds_keypad_menu,
-    )  # fmt: skip
+        "seconds per call",
+        clean.seconds_per_call,
+        "s",
+        baseline=clean.seconds_keypad_menu,
+        target=clean.seconds_keypad_menu,
+    )
     add("seconds per call, plain threshold", clean.seconds_threshold, "s")
 
     texts = [row.text for row in (*rows, *misheard)]
@@ -218,14 +234,14 @@ def main() -> None:
         start = time.thread_time()
         by_cost(classifier.classify(text))
         spent.append(1000 * (time.thread_time() - start))
-    p99 = common.percentile(spent, 99)
+    p99 = percentile(spent, 99)
     add("classification and decision, p99", p99, "ms", target=1.0, tails=spent)
 
     start = time.perf_counter()
     TrainedClassifier.load(MODEL, catalogue)
     add("load", time.perf_counter() - start, "s", target=1.0)
     size = sum(file.stat().st_size for file in MODEL.iterdir()) / 2**20
-    add("model size", size, "MiB", target=8.0, about=common.fingerprint(MODEL / ARRAYS))
+    add("model size", size, "MiB", target=8.0, about=fingerprint(MODEL / ARRAYS))
 
     many = many_products(catalogue, 10_000)
     index = ProductIndex(many)
@@ -234,7 +250,7 @@ def main() -> None:
         start = time.thread_time()
         index.search(text, 5)
         searched.append(1000 * (time.thread_time() - start))
-    p99 = common.percentile(searched, 99)
+    p99 = percentile(searched, 99)
     about = f"{len(many)} products"
     add("product search, p99", p99, "ms", target=5.0, tails=searched, about=about)
 
@@ -242,7 +258,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             seconds = train_many(Path(folder), known, augmenter, 20_000)
         add("train 20,000 utterances", seconds, "CPU s", target=60.0, about="varied training rows")
-    common.finish(report)
+    finish(outcome)
 
 
 def many_products(catalogue: Catalogue, count: int) -> list[Product]:
