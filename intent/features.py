@@ -61,13 +61,12 @@ class FeatureSpace:
         """
         documents = [list(words) for words in documents]
         known = {word for words in documents for word in words}
+        inside = {word: (word, *compound_parts(word, known), *grams(word)) for word in known}
         frequency: Counter[str] = Counter()
         for words in documents:
             seen: set[str] = set()
             for word in words:
-                seen.add(word)
-                seen.update(compound_parts(word, known))
-                seen.update(grams(word))
+                seen.update(inside[word])
             seen.update(pairs(words))
             seen.update(a + b for a, b in pairwise(words) if a + b in known)
             frequency.update(seen)

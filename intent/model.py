@@ -19,6 +19,13 @@ FOREIGN_SCRIPT_LOGIT = 12.0
 """Added to ``andere-taal`` when most letters are of another script: no example is needed."""
 
 
+_FLATNESS = 0.3
+"""Scores of the flat ranking against those of the sharp one."""
+
+_EVEN = 0.002
+"""Share of probability that is spread evenly, so that no label is impossible."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one text says, before calibration."""
@@ -51,8 +58,9 @@ class Head:
     scope_doubt: float = 0.0
     language_bias: float = 0.0
     language_foreign: float = 0.0
-    floor: float = 0.0
-    """Log odds of the share of probability that is spread evenly."""
+    flat: float = 0.0
+    """Log odds, from 5 %, of the share that follows a much flatter ranking: even a text that
+    looks plain is misunderstood now and then."""
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Head:
@@ -101,10 +109,15 @@ class Head:
         )
         scores[:, language] += self.language_bias + self.language_foreign * np.maximum(foreign, 0.0)
         scores -= scores.max(axis=1, keepdims=True)
-        exponentials = np.exp(scores)
-        sharp = exponentials / exponentials.sum(axis=1, keepdims=True)
-        even = 1.0 / (1.0 + np.exp(6.0 - self.floor))
-        return np.asarray((1.0 - even) * sharp + even / logits.shape[1])
+        sharp, flat = np.exp(scores), np.exp(_FLATNESS * scores)
+        sharp /= sharp.sum(axis=1, keepdims=True)
+        flat /= flat.sum(axis=1, keepdims=True)
+        share = self._flat_share
+        return np.asarray((1.0 - share - _EVEN) * sharp + share * flat + _EVEN / logits.shape[1])
+
+    @property
+    def _flat_share(self) -> float:
+        return 1.0 / (1.0 + math.exp(3.0 - self.flat))
 
     def one(self, found: Evidence, confidence: float, *, scope: int, language: int) -> Floats:
         """Calibrate one text; the same as :meth:`probabilities`, several times faster.
@@ -129,9 +142,14 @@ class Head:
         scores[scope] += self.scope_bias + self.scope_unknown * found.unknown
         scores[scope] += self.scope_doubt * doubt
         scores[language] += self.language_bias + self.language_foreign * max(found.foreign, 0.0)
-        sharp = np.exp(scores - scores.max())
-        even = 1.0 / (1.0 + math.exp(6.0 - self.floor))
-        return np.asarray((1.0 - even) / sharp.sum() * sharp + even / len(scores))
+        scores -= scores.max()
+        sharp, flat = np.exp(scores), np.exp(_FLATNESS * scores)
+        share = self._flat_share
+        return np.asarray(
+            (1.0 - share - _EVEN) / sharp.sum() * sharp
+            + share / flat.sum() * flat
+            + _EVEN / len(scores)
+        )
 
 
 @dataclass(frozen=True)
