@@ -30,7 +30,7 @@ from ivr.engine.call import Tools
 from ivr.engine.engine import Component, Engine
 from ivr.engine.lines import Line
 from ivr.engine.recognition import RecognitionPool
-from ivr.errors import WegwijsError
+from ivr.errors import PromptError, WegwijsError
 from ivr.home import Home
 from ivr.http import HttpServer, make_app
 from ivr.maintenance import ClassifierOfTheDay, Retention
@@ -182,6 +182,20 @@ def lines_of(
     return lines
 
 
+def _refuse_missing_prompts(lines: Mapping[str, Line]) -> None:
+    """A prompt that is not what the operator wants must not be found out by callers.
+
+    Raises:
+        PromptError: A recording cannot be used, or a prompt cannot be said at all.
+    """
+    books = {id(line.prompts): line.prompts for line in lines.values()}.values()
+    told = [str(p) for book in books if isinstance(book, PromptBook) for p in book.check()]
+    if told:
+        more = len(dict.fromkeys(told)) - 1
+        also = f" (and {more} more: run 'wegwijs check')" if more else ""
+        raise PromptError(told[0] + also)
+
+
 def is_blocked(patterns: tuple[str, ...], caller: str) -> bool:
     """Whether a rule of ``sip.blocked_callers`` holds for this number."""
     return any(caller.startswith(p[:-1]) if p.endswith("*") else caller == p for p in patterns)
@@ -240,6 +254,7 @@ class Phone:
         stack.callback(speech.close)
         self._classifier = ClassifierOfTheDay(model_registry(home), catalogue)
         lines = lines_of(config, catalogue, home, path)
+        _refuse_missing_prompts(lines)
         url = config.contacts.database_url or home.database_url
         store = ContactStore(url, node=config.service.node)
         stack.callback(store.close)
