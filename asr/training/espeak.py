@@ -17,6 +17,7 @@ from asr.training.phones import tidy
 
 RATE_HZ = 8000
 _TIMEOUT_SECONDS = 120
+_ENTRIES_AT_ONCE = 2000
 
 
 class Spoken(NamedTuple):
@@ -62,15 +63,19 @@ def pronounce(entries: Sequence[str], voice: str = "nl") -> list[tuple[str, ...]
     Raises:
         ValueError: espeak-ng did not answer line for line.
     """
-    done = subprocess.run(
-        ["espeak-ng", "-v", voice, "-q", "-x", "--sep=_"],
-        input="\n".join(entries), check=True, capture_output=True, text=True,
-        timeout=_TIMEOUT_SECONDS,
-    )  # fmt: skip
-    lines = done.stdout.splitlines()
-    if len(lines) != len(entries):
-        raise ValueError(f"espeak-ng gave {len(lines)} lines for {len(entries)} entries")
-    return [tuple(phone for group in _groups(line) for phone in group) for line in lines]
+    told: list[tuple[str, ...]] = []
+    for start in range(0, len(entries), _ENTRIES_AT_ONCE):
+        asked = entries[start : start + _ENTRIES_AT_ONCE]
+        done = subprocess.run(
+            ["espeak-ng", "-v", voice, "-q", "-x", "--sep=_"],
+            input="\n".join(asked), check=True, capture_output=True, text=True,
+            timeout=_TIMEOUT_SECONDS,
+        )  # fmt: skip
+        lines = done.stdout.splitlines()
+        if len(lines) != len(asked):
+            raise ValueError(f"espeak-ng gave {len(lines)} lines for {len(asked)} entries")
+        told.extend(tuple(phone for group in _groups(line) for phone in group) for line in lines)
+    return told
 
 
 def _groups(line: str) -> tuple[tuple[str, ...], ...]:
