@@ -94,7 +94,8 @@ class Metrics:
 
     def state_changed(self, line: str, old: str | None, new: str | None) -> None:
         """Move a call from one state's gauge to another's."""
-        if old is not None:
+        # A call that has ended is no call now: "ended" is never counted in, nor out.
+        if old is not None and str(old) != "ended":
             self._calls.labels(line, str(old)).dec()
         if new is not None and str(new) != "ended":
             self._calls.labels(line, str(new)).inc()
@@ -145,7 +146,6 @@ class ComponentMetrics(Collector):
         writer: The contact writer's.
         recognition_waiting: Work items that wait for a recognition thread.
         ready: Whether calls are taken.
-        draining: Whether the process is ending.
         ages: Of the oldest recording, transcript and decision; None while unknown.
     """
 

@@ -23,6 +23,8 @@ from ivr.engine.register import Caller, CallRegister, RecordingFolder, RecordSin
 _log = structlog.get_logger("wegwijs.engine")
 
 _WATCH_SECONDS = 1.0
+_RESCUE_SECONDS = 20.0
+"""The end of a drain, in which who is still being asked something is put through to a human."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,16 +219,26 @@ class Engine:
     async def drain(self, timeout_seconds: float) -> int:
         """Refuse new calls and wait for those that last.
 
+        Callers who are still in our questions near the end are sent to the general group.
+
         Returns:
             How many calls last still when the time is over.
         """
         self._draining = True
         _log.info("draining", live=self.live_calls())
+        rescue_seconds = min(_RESCUE_SECONDS, timeout_seconds / 2)
+        if await self._idle_within(timeout_seconds - rescue_seconds):
+            return 0
+        for call in list(self._calls.values()):
+            call.component_failed()
+        return 0 if await self._idle_within(rescue_seconds) else len(self._calls)
+
+    async def _idle_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout_seconds)
+            await asyncio.wait_for(self._idle.wait(), seconds)
         except TimeoutError:
-            return len(self._calls)
-        return 0
+            return False
+        return True
 
 
 def _is_alive(component: Component) -> bool:

@@ -95,8 +95,7 @@ def enter_bridged(facts: Facts) -> Iterator[Action]:
 
 
 def _with_offer(facts: Facts, prompt: Prompt) -> tuple[SpokenPrompt, ...]:
-    offer = say(Prompt.CALLBACK_OFFER) if facts.can_call_back else ()
-    return say(prompt) + offer
+    return say(prompt) + say(Prompt.CALLBACK_OFFER if facts.can_call_back else Prompt.GOODBYE)
 
 
 def enter_closed(facts: Facts) -> Iterator[Action]:

@@ -584,7 +584,9 @@ def test_everything_is_tried_in_order_and_then_closed() -> None:
         (4, uri("algemeen"), Method.BRIDGE),
     ] == tried
     assert [1, 2, 3, 4] == [a.attempt for a in talk.actions if isinstance(a, act.AbandonTransfer)]
-    assert [Prompt.NEXT_GROUP, Prompt.CLOSING] == [p.prompt for p in talk.said()[-2:]]
+    assert [Prompt.NEXT_GROUP, Prompt.CLOSING, Prompt.GOODBYE] == [
+        p.prompt for p in talk.said()[-3:]
+    ]
     talk.prompt_finished()
     assert (Outcome.UNROUTED, "nobody_reachable") == (talk.end().outcome, talk.end().reason)
 

@@ -187,12 +187,30 @@ def test_draining_refuses_and_waits() -> None:
         assert ("draining",) == s.engine.not_ready()
 
 
+def test_drain_puts_through_who_is_still_being_asked() -> None:
+    """
+    Time runs out during a question: the caller gets a voorlichter, not the end of the call.
+    """
+    with stage() as s:
+        leg = s.incoming()
+        s.ears.speak(leg.slot, 1000.0)
+        drain = s.loop.create_task(s.engine.drain(12.0))
+        s.loop.pass_seconds(5.9)
+        assert [] == s.targets(leg)
+        s.loop.pass_seconds(0.2)
+
+        assert [uri("algemeen")] == s.targets(leg)
+        assert 0 == s.loop.run(drain)
+        assert ("routed", "transferred") == s.observer.outcomes[-1]
+
+
 def test_drain_has_an_end() -> None:
     """
     Calls that last longer than the time given are counted.
     """
     with stage() as s:
         leg = s.incoming()
+        leg.answers = False
         s.ears.speak(leg.slot, 1000.0)
 
         assert 1 == s.loop.run(s.engine.drain(5.0))
@@ -282,7 +300,7 @@ def test_closed_line_says_its_hours() -> None:
     with stage(is_open=lambda moment: False) as s:
         leg = s.incoming()
 
-        assert ["closed"] == s.heard(leg)
+        assert ["closed", "goodbye"] == s.heard(leg)
         assert "unrouted" == s.end().outcome
         assert [("unrouted", "closed")] == s.observer.outcomes
 

@@ -70,7 +70,7 @@ def test_nobody_reachable_ends_with_a_closing_message() -> None:
         leg = s.incoming()
         s.say(leg, ENERGY)
 
-        assert "closing" == s.heard(leg)[-1]
+        assert ["closing", "goodbye"] == s.heard(leg)[-2:]
         assert [("unrouted", "nobody_reachable")] == s.observer.outcomes
         assert ["refer", "refer", "bridge"] == [method for _, method, _, _ in results(s)]
 
@@ -511,7 +511,7 @@ def test_leg_that_cannot_transfer_ends_with_a_closing_message() -> None:
         leg = broken_leg(s, "transfer")
         s.say(leg, ENERGY)
 
-        assert "closing" == s.heard(leg)[-1]
+        assert ["closing", "goodbye"] == s.heard(leg)[-2:]
         assert ["failed", "failed", "failed"] == [result for _, _, result, _ in results(s)]
         assert "unrouted" == s.end().outcome
 
