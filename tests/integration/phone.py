@@ -21,13 +21,11 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import numpy as np
-from sqlalchemy.orm.exc import DetachedInstanceError
 
 from intent.catalogue import load_catalogue
 from ivr.carried import embedded_dir
 from ivr.contacts.models import Call
 from ivr.contacts.store import ContactStore
-from ivr.errors import ContactStoreError
 from ivr.home import Home
 from ivr.prompts.texts import embedded_texts
 from tests.integration.ports import free_range
@@ -282,40 +280,17 @@ class Phone:
         """
         wait_until(what, true, within_seconds, lambda: f"the phone said:\n{self.stderr[-6000:]}")
 
-    def until_state(self, state: str, line: str | None = None) -> None:
-        """Return when a call, of this line where one is named, is in ``state``.
+    def until_state(self, state: str, within_seconds: float = WITHIN_SECONDS) -> None:
+        """Return when a call is in ``state``.
 
         Raises:
             PhoneFailedError: None was in time.
         """
-        # By the log as well: a state may be shorter than the time between two looks.
         self.until(
             f"a call in state {state}",
-            lambda: any(call["state"] == state for call in self.live() if self._is(call, line)),
+            lambda: any(call["state"] == state for call in self.live()),
+            within_seconds,
         )
-
-    @staticmethod
-    def _is(call: Mapping[str, Any], line: str | None) -> bool:
-        return line is None or call["line"] == line
-
-    def ended(self, line: str, count: int = 1) -> tuple[Call, ...]:
-        """The records of a line, once ``count`` of its calls have ended, latest first.
-
-        Raises:
-            PhoneFailedError: They did not end in time.
-        """
-        found: list[Call] = []
-
-        def have_ended() -> bool:
-            try:
-                mine = [record for record in self.records() if record.line == line]
-            except (ContactStoreError, DetachedInstanceError):
-                return False
-            found[:] = [record for record in reversed(mine) if record.ended_at is not None]
-            return len(found) >= count
-
-        self.until(f"the end of call {count} to {line}", have_ended)
-        return tuple(found)
 
 
 def wait_until(
