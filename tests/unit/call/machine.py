@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.machine import CallMachine
-from ivr.call.prompts import SpokenPrompt
+from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.call.rules import CallRules, Method, Target
 from ivr.call.states import CallState
 
@@ -159,3 +159,8 @@ def call_in(
     if state is CallState.CALLBACK:
         talk.send(ev.Digit("1"))
     return talk
+
+
+def prompts(actions: list[act.Action]) -> list[Prompt]:
+    """The prompts that these actions play, in order."""
+    return [p.prompt for a in actions if isinstance(a, act.PlayPrompt) for p in a.prompts]

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
-import stat
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
-import alembic.command
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import text
 
 from ivr.call.states import Outcome
 from ivr.contacts.errors import RecordRefusedError
-from ivr.contacts.models import Base
 from ivr.contacts.records import (
     CallAnswered,
-    CallEnded,
     CallOpened,
     DecisionTaken,
     StageMeasured,
@@ -31,29 +20,12 @@ from ivr.contacts.records import (
 )
 from ivr.contacts.store import ContactStore
 from ivr.errors import ContactStoreError
-
-NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-MARKER = "kwikstaartmarkering"
-
-
-def opened(call_id: str = "a", at: datetime = NOW) -> CallOpened:
-    return CallOpened(call_id=call_id, started_at=at, line="1700", mode="route")
-
-
-def ended(call_id: str = "a", outcome: Outcome = Outcome.ROUTED) -> CallEnded:
-    return CallEnded(
-        call_id=call_id,
-        ended_at=NOW + timedelta(seconds=40),
-        outcome=outcome,
-        thema="energie",
-        group="energie",
-        sip_status=200,
-    )
+from tests.unit.contacts.records import MARKER, NOW, ended, opened
 
 
 def test_whole_call_is_read_back_as_it_was_written(store: ContactStore) -> None:
     """
-    Everything that design.md wants of a contact record survives the database.
+    Everything that a contact record holds survives the database.
     """
     word = WordHeard(text="meter", confidence=0.9, start_seconds=0.1, end_seconds=0.4)
     store.apply(
@@ -140,68 +112,6 @@ def test_whole_call_is_read_back_as_it_was_written(store: ContactStore) -> None:
     assert {"route": 4.5, "choose": 15.0} == decision.costs
     assert [3.5] == [attempt.seconds for attempt in call.transfers]
     assert [("dead_air", 0.6)] == [(stage.stage, stage.seconds) for stage in call.latencies]
-
-
-def test_migrations_from_empty_equal_the_models(store: ContactStore) -> None:
-    """
-    A table changed without its migration, or the other way round, fails here.
-    """
-    with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differences = compare_metadata(context, Base.metadata)
-
-    assert [] == differences
-
-
-def test_every_index_of_the_models_exists(store: ContactStore) -> None:
-    """
-    Comparison of metadata can miss indexes on one database; their names are counted here.
-    """
-    wanted = {index.name for table in Base.metadata.tables.values() for index in table.indexes}
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'index'"
-        if store.engine.dialect.name == "sqlite"
-        else "SELECT indexname FROM pg_indexes"
-    )
-    with store.engine.connect() as connection:
-        found = {row[0] for row in connection.execute(text(query))}
-
-    assert set() == wanted - found
-
-
-def test_processes_that_start_together_all_find_a_register(url: str) -> None:
-    """
-    Phone and console of one machine start at the same moment on an empty database.
-    """
-    failures: list[Exception] = []
-    barrier = threading.Barrier(4)
-
-    def start() -> None:
-        barrier.wait(20)
-        try:
-            ContactStore(url, node="test").close()
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=start) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-
-    assert [] == failures
-
-
-def test_register_of_a_newer_version_is_refused(store: ContactStore, url: str) -> None:
-    """
-    An older program must not write into tables it does not know.
-    """
-    with store.engine.connect() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        connection.commit()
-
-    with pytest.raises(ContactStoreError, match="newer version"):
-        ContactStore(url)
 
 
 def test_second_arrival_changes_nothing(store: ContactStore) -> None:
@@ -369,140 +279,3 @@ def test_calls_are_listed_latest_first_and_filtered(store: ContactStore) -> None
     since, until = NOW + timedelta(minutes=1), NOW + timedelta(minutes=3)
     assert ["2", "1"] == [call.call_id for call in store.list(since=since, until=until)]
     assert () == store.list(line="1701")
-
-
-def test_reader_cannot_write(store: ContactStore, url: str) -> None:
-    """
-    A program that only looks is refused by the database itself.
-    """
-    store.apply(opened())
-    reader = ContactStore(url, read_only=True)
-
-    with pytest.raises(ContactStoreError):
-        reader.apply(ended())
-
-    call = reader.get("a")
-    reader.close()
-    assert call is not None
-    assert call.outcome is None
-
-
-def test_reader_does_not_make_a_register(tmp_path: Path) -> None:
-    """
-    A wrong home folder is named, not filled.
-    """
-    path = tmp_path / "none.sqlite"
-
-    with pytest.raises(ContactStoreError, match="there is no contact register"):
-        ContactStore(f"sqlite:///{path}", read_only=True)
-
-    assert not path.exists()
-
-
-def test_sqlite_is_private_and_durable(tmp_path: Path) -> None:
-    """
-    Mode 0600 for the file and its journal; WAL; synchronous FULL.
-    """
-    old = os.umask(0)
-    try:
-        store = ContactStore(f"sqlite:///{tmp_path}/deep/er/c.sqlite")
-        store.apply(opened())
-    finally:
-        os.umask(old)
-    with store.engine.connect() as connection:
-        mode = connection.execute(text("PRAGMA journal_mode")).scalar()
-        synchronous = connection.execute(text("PRAGMA synchronous")).scalar()
-        modes = {
-            path.name: stat.S_IMODE(path.stat().st_mode)
-            for path in (tmp_path / "deep" / "er").iterdir()
-        }
-    store.close()
-
-    assert ("wal", 2) == (mode, synchronous)
-    assert {0o600} == set(modes.values())
-    assert {"c.sqlite", "c.sqlite-wal", "c.sqlite-shm"} <= set(modes)
-
-
-@pytest.mark.parametrize(
-    ("url", "says"),
-    [
-        ("", "is not a URL"),
-        ("geheim wachtwoord", "is not a URL"),
-        ("sqlite://", "in memory"),
-        ("mysql://piet:geheim@host/db", "not supported"),
-        ("postgresql://piet:geheim@127.0.0.1:1/db", "does not answer"),
-        ("postgresql://piet:geheim@127.0.0.1:poort/db", "is not a URL"),
-    ],
-)
-def test_unusable_urls_are_named_without_their_password(url: str, says: str) -> None:
-    """
-    Each mistake has a message with a remedy, and none shows a secret.
-    """
-    with pytest.raises(ContactStoreError, match=says) as caught:
-        ContactStore(url)
-
-    assert "geheim" not in str(caught.value)
-
-
-def damage(path: Path) -> None:
-    path.write_bytes(b"this is no database, " * 1000)
-
-
-def make_folder(path: Path) -> None:
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"), [(damage, "no SQLite database"), (make_folder, "cannot be opened")]
-)
-def test_unusable_files_are_named(tmp_path: Path, spoil: Callable[[Path], None], says: str) -> None:
-    """
-    A damaged file is never overwritten.
-    """
-    path = tmp_path / "c.sqlite"
-    spoil(path)
-
-    with pytest.raises(ContactStoreError, match=says) as caught:
-        ContactStore(f"sqlite:///{path}")
-
-    assert str(path) in str(caught.value)
-
-
-def test_busy_register_waits_then_says_so(tmp_path: Path) -> None:
-    """
-    Another program may hold SQLite; after a while we say which remedy there is.
-    """
-    store = ContactStore(f"sqlite:///{tmp_path}/c.sqlite?timeout=0.2")
-    holder = ContactStore(f"sqlite:///{tmp_path}/c.sqlite")
-    with holder.writing() as session, session.begin():
-        session.execute(text("SELECT 1"))
-        with pytest.raises(ContactStoreError, match="SQLITE_BUSY"):
-            store.apply(opened())
-
-    store.apply(opened())
-
-    assert store.get("a") is not None
-    store.close()
-    holder.close()
-
-
-def test_downgrade_drops_what_upgrade_made(tmp_path: Path) -> None:
-    """
-    The step back is complete, so that a failed release can be taken back by hand.
-    """
-    from alembic.config import Config
-
-    store = ContactStore(f"sqlite:///{tmp_path}/c.sqlite")
-    config = Config()
-    folder = Path(__file__).parents[3] / "ivr" / "contacts" / "migrations"
-    config.set_main_option("script_location", str(folder))
-    with store.engine.connect() as connection, connection.begin():
-        config.attributes["connection"] = connection
-        alembic.command.downgrade(config, "base")
-        left = {
-            row[0]
-            for row in connection.execute(text("SELECT name FROM sqlite_master WHERE type='table'"))
-        }
-    store.close()
-
-    assert {"alembic_version"} == left

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ivr.call.rules import CallRules, Method, Target
-from ivr.contacts.records import CallEnded, ContactRecord
+from ivr.contacts.records import CallEnded, ContactRecord, TransferTried
 from ivr.engine.call import Tools
 from ivr.engine.engine import Component, Engine
 from ivr.engine.lines import Line
@@ -204,3 +204,8 @@ def stage(rules: CallRules = RULES, **settings: Any) -> Iterator[Stage]:
         made.loop.close()
         raise
     made.finish()
+
+
+def results(s: Stage) -> list[tuple[str, str, str, int | None]]:
+    """What became of every attempt."""
+    return [(r.target, r.method, r.result, r.sip_status) for r in s.records(TransferTried)]
