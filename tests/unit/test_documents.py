@@ -65,9 +65,7 @@ def test_example_configuration_shows_every_setting() -> None:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
     for name, section in sections:
-        missing += [
-            f"{name}.{key}" for key in section.model_fields if f"{name}.{key}" not in shown
-        ]
+        missing += [f"{name}.{key}" for key in section.model_fields if f"{name}.{key}" not in shown]
 
     assert [] == missing
 
@@ -84,7 +82,18 @@ def test_every_command_explains_itself() -> None:
     """
     Each command of the contract has a help text of its own.
     """
-    wanted = ["demo", "serve", "phone", "check", "call", "transcribe", "classify", "evaluate", "train", "models"]
+    wanted = [
+        "demo",
+        "serve",
+        "phone",
+        "check",
+        "call",
+        "transcribe",
+        "classify",
+        "evaluate",
+        "train",
+        "models",
+    ]
     help_text = make_parser().format_help()
 
     assert [] == [name for name in wanted if not re.search(rf"^    {name}\s+\S", help_text, re.M)]
