@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from pydantic import BaseModel
@@ -68,6 +69,19 @@ def test_example_configuration_shows_every_setting() -> None:
         missing += [f"{name}.{key}" for key in section.model_fields if f"{name}.{key}" not in shown]
 
     assert [] == missing
+
+
+def test_readme_shows_the_demo_as_a_picture() -> None:
+    """
+    The picture that the demo writes is there, whole, and shows a caller who was put through.
+    """
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+\.svg)\)", README.read_text(encoding="utf-8"))
+
+    assert pictures
+    for picture in pictures:
+        words = "".join(ElementTree.parse(ROOT / picture).getroot().itertext())
+        assert "voorlichter" in words
+        assert "routed" in words
 
 
 @pytest.mark.parametrize("command", ["make demo", "make test", "wegwijs check", "wegwijs serve"])
