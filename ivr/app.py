@@ -26,10 +26,10 @@ from ivr.config import Config, LineSection
 from ivr.contacts.privacy import CallerPrivacy
 from ivr.contacts.store import ContactStore
 from ivr.contacts.writer import ContactWriter
-from ivr.engine.call import Tools
 from ivr.engine.engine import Component, Engine
 from ivr.engine.lines import Line
 from ivr.engine.recognition import RecognitionPool
+from ivr.engine.tools import Tools
 from ivr.errors import PromptError, WegwijsError
 from ivr.home import Home
 from ivr.http import HttpServer, make_app

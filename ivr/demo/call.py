@@ -17,7 +17,8 @@ from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.demo.render import show
 from ivr.demo.replay import Pressed
 from ivr.demo.speech import check_digits, write_question
-from ivr.demo.timeline import Evidence, Story, tell
+from ivr.demo.story import Story
+from ivr.demo.timeline import Evidence, tell
 from ivr.errors import WegwijsError
 
 _CALLER: Final = "caller"

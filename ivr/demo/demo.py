@@ -26,7 +26,8 @@ from ivr.demo.render import show, write_svg
 from ivr.demo.replay import Pressed
 from ivr.demo.speech import QUESTION, check_digits, check_question, write_question
 from ivr.demo.stage import CENTRE, PHONE, Stage, StageSettings
-from ivr.demo.timeline import Evidence, Story, tell
+from ivr.demo.story import Story
+from ivr.demo.timeline import Evidence, tell
 from ivr.errors import ContactStoreError, PromptError, WegwijsError
 
 _TURN_SECONDS: Final = 0.1

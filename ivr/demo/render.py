@@ -12,7 +12,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from ivr.demo.errors import DemoError
-from ivr.demo.timeline import Entry, Story, Who
+from ivr.demo.story import Entry, Story, Who
 
 _WIDEST: Final = 110
 _PICTURE_COLUMNS: Final = 104

@@ -6,10 +6,8 @@ Everything here runs on the asyncio loop's thread.
 from __future__ import annotations
 
 import asyncio
-import datetime
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -23,10 +21,10 @@ from ivr.call.states import CallState, Outcome
 from ivr.engine import ports
 from ivr.engine.hearing import Hearing
 from ivr.engine.lines import Line
-from ivr.engine.observer import Observer
-from ivr.engine.recognition import Heard, RecognitionPool
+from ivr.engine.recognition import Heard
 from ivr.engine.register import CallRegister
 from ivr.engine.settling import to_ranking
+from ivr.engine.tools import Tools
 from ivr.errors import WegwijsError
 
 _log = structlog.get_logger("wegwijs.call")
@@ -35,20 +33,6 @@ _SAME_KEY_SECONDS = 0.5
 """The tone and the event of one key arrive within this of each other."""
 _FORGET_SECONDS = 10.0
 """A leg that was told to hang up and does not say so is forgotten after this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What all calls share."""
-
-    loop: asyncio.AbstractEventLoop
-    ears: ports.Ears
-    prompts: ports.Prompts
-    recognition: RecognitionPool
-    recognition_deadline_seconds: float
-    observer: Observer
-    now: Callable[[], datetime.datetime]
-    """Aware wall-clock time."""
 
 
 class Call:

@@ -16,9 +16,10 @@ import structlog
 from ivr.call.events import Admission
 from ivr.call.rules import CallRules
 from ivr.engine import ports
-from ivr.engine.call import Call, Tools
+from ivr.engine.call import Call
 from ivr.engine.lines import Line, line_for
 from ivr.engine.register import Caller, CallRegister, RecordingFolder, RecordSink
+from ivr.engine.tools import Tools
 
 _log = structlog.get_logger("wegwijs.engine")
 

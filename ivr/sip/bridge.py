@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
-from ivr.sip.media import active_audio, bury_call
-from ivr.sip.message import safe_headers
+from ivr.sip.media import active_audio, add_headers, bury_call
 from ivr.sip.owner import OwnerThread, guarded
 
 log = logging.getLogger(__name__)
@@ -84,10 +83,7 @@ class Bridge:
         prm = pj.CallOpParam(True)
         prm.opt.audioCount = 1
         prm.opt.videoCount = prm.opt.textCount = 0
-        for name, value in safe_headers(headers).items():
-            field = pj.SipHeader()
-            field.hName, field.hValue = name, value
-            prm.txOption.headers.append(field)
+        add_headers(prm, headers)
         try:
             self._dialled = True
             self._call.makeCall(target, prm)

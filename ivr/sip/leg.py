@@ -27,8 +27,9 @@ from ivr.engine.ports import (
 from ivr.sip import message, native
 from ivr.sip.audio_port import FrameMatrix, FramePort, FrameSlot
 from ivr.sip.bridge import Bridge
+from ivr.sip.caller_call import CallerCall
 from ivr.sip.leg_base import LegBase
-from ivr.sip.media import CallAudio, active_audio, bury_call, signs_of_life
+from ivr.sip.media import CallAudio, active_audio, add_headers, bury_call, signs_of_life
 from ivr.sip.owner import OwnerThread, Timer, destroy, guarded
 from ivr.sip.playback import Playback
 from ivr.sip.refer import ReferLedger
@@ -44,8 +45,7 @@ _STEADY_PACKETS: Final = 25
 _RETURN_SECONDS: Final = 2.0
 """A caller who was sent away in vain, and is heard no more for so long, is gone."""
 _LOOK_SECONDS: Final = 0.1
-# PJMEDIA_STREAM_DTMF_IS_UPDATE (pjmedia/stream.h).
-_DTMF_UPDATE: Final = 1
+_DTMF_UPDATE: Final = 1  # PJMEDIA_STREAM_DTMF_IS_UPDATE (pjmedia/stream.h)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +57,6 @@ class Surroundings:
     matrix: FrameMatrix
     loop: asyncio.AbstractEventLoop
     on_gone: Callable[[PjsuaLeg], None]
-
-
-class _CallerCall(pj.Call):
-    """pjsua2's side of a leg. Its methods are called on the owner's thread."""
-
-    def __init__(self, account: Any, number: int, leg: PjsuaLeg) -> None:
-        super().__init__(account, number)
-        self.leg: PjsuaLeg | None = leg
-
-    def onCallState(self, prm: Any) -> None:
-        if self.leg is not None:
-            guarded(self.leg.on_state)
-
-    def onCallMediaState(self, prm: Any) -> None:
-        if self.leg is not None:
-            guarded(self.leg.on_media)
-
-    def onCallTsxState(self, prm: Any) -> None:
-        if self.leg is not None:
-            guarded(partial(self.leg.on_transaction, prm.e.body.tsxState))
-
-    def onDtmfEvent(self, prm: Any) -> None:
-        if self.leg is not None:
-            guarded(partial(self.leg.on_key, prm.method, prm.digit, prm.timestamp, prm.flags))
-
-    def onCallTransferRequest(self, prm: Any) -> None:
-        # A caller cannot make us call somebody: that is how toll fraud works.
-        prm.statusCode = pj.PJSIP_SC_DECLINE
-
-    def onCallReplaceRequest(self, prm: Any) -> None:
-        prm.statusCode = pj.PJSIP_SC_DECLINE
 
 
 class PjsuaLeg(LegBase):
@@ -107,7 +76,7 @@ class PjsuaLeg(LegBase):
         self._around = around
         self._owner = around.owner
         self._number = number
-        self._call: Any = _CallerCall(around.runtime.account, number, self)
+        self._call: Any = CallerCall(around.runtime.account, number, self)
         self._audio: CallAudio | None = None
         self._slot: FrameSlot | None = None
         self._port: FramePort | None = None
@@ -205,7 +174,7 @@ class PjsuaLeg(LegBase):
         self._ending_status = status
         prm = pj.CallOpParam()
         prm.statusCode = status
-        _add_headers(prm, headers)
+        add_headers(prm, headers)
         try:
             # Reports the end through on_state before it returns.
             self._call.hangup(prm)
@@ -439,7 +408,7 @@ class PjsuaLeg(LegBase):
             self._emit(TransferProgress(token, 400, final=True))
             return
         prm = pj.CallOpParam()
-        _add_headers(prm, headers)
+        add_headers(prm, headers)
         self._refers.begin(token)
         try:
             self._call.xfer(message.refer_to(target, headers), prm)
@@ -479,10 +448,3 @@ class PjsuaLeg(LegBase):
         if self._bridge is not None and self._bridge_token == token and not self._bridge.connected:
             self._bridge.end()
             self._bridge = None
-
-
-def _add_headers(prm: Any, headers: Mapping[str, str]) -> None:
-    for name, value in message.safe_headers(headers).items():
-        field = pj.SipHeader()
-        field.hName, field.hValue = name, value
-        prm.txOption.headers.append(field)

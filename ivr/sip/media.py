@@ -1,12 +1,14 @@
-"""What pjsua2 says about a call's audio, and how a call object goes. Owner's thread only."""
+"""What is done the same way with every pjsua2 call: its audio, headers and end. Owner thread only."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pjsua2 as pj
 
+from ivr.sip.message import safe_headers
 from ivr.sip.owner import OwnerThread
 
 
@@ -58,3 +60,11 @@ def bury_call(owner: OwnerThread, call: Any) -> None:
     """
     number = call.getId()
     owner.bury(call, lambda: number < 0 or pj.Call.lookup(number) is None)
+
+
+def add_headers(prm: Any, headers: Mapping[str, str]) -> None:
+    """Add headers; names that are none are left out, values are kept to one line."""
+    for name, value in safe_headers(headers).items():
+        field = pj.SipHeader()
+        field.hName, field.hValue = name, value
+        prm.txOption.headers.append(field)

@@ -27,7 +27,7 @@ from ivr.demo.call import run_call
 from ivr.demo.demo import StagedCall, run_calls, run_demo
 from ivr.demo.speech import write_question
 from ivr.demo.stage import Stage, StageSettings
-from ivr.demo.timeline import Story
+from ivr.demo.story import Story
 
 RATE_HZ = 8000
 NUMBER = "+32470998877"

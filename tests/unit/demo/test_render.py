@@ -11,7 +11,7 @@ import pytest
 
 from ivr.demo.errors import DemoError
 from ivr.demo.render import show, write_svg
-from ivr.demo.timeline import Entry, Story, Who
+from ivr.demo.story import Entry, Story, Who
 
 LONG = "een lange zin met & en < en [bold]haken[/bold] die niet op een regel van tachtig past, " * 3
 STORY = Story(

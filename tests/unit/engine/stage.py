@@ -10,11 +10,11 @@ from typing import Any
 
 from ivr.call.rules import CallRules, Method, Target
 from ivr.contacts.records import CallEnded, ContactRecord, TransferTried
-from ivr.engine.call import Tools
 from ivr.engine.engine import Component, Engine
 from ivr.engine.lines import Line
 from ivr.engine.ports import HungUp
 from ivr.engine.recognition import RecognitionPool
+from ivr.engine.tools import Tools
 from tests.engine_fakes import (
     THEMAS,
     FakeCaller,

@@ -1,0 +1,26 @@
+"""What all calls of a process share."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ivr.engine import ports
+from ivr.engine.observer import Observer
+from ivr.engine.recognition import RecognitionPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Passed to every call; none of it belongs to one."""
+
+    loop: asyncio.AbstractEventLoop
+    ears: ports.Ears
+    prompts: ports.Prompts
+    recognition: RecognitionPool
+    recognition_deadline_seconds: float
+    observer: Observer
+    now: Callable[[], datetime.datetime]
+    """Aware wall-clock time."""
