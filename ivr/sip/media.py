@@ -1,4 +1,4 @@
-"""What is done the same way with every pjsua2 call: its audio, headers and end. Owner thread only."""
+"""What goes the same way with every pjsua2 call: audio, headers, end. Owner's thread only."""
 
 from __future__ import annotations
 
