@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.call.rules import Costs, Timers
 from ivr.config import Config, parse_config
+from ivr.engine.lines import Pauses
 from ivr.errors import ConfigError, ConfigErrors
+from tests.config_fields import fields_of
 
 PATH = Path("/etc/wegwijs/wegwijs.toml")
 
@@ -79,5 +81,6 @@ def test_any_section_of_numbers_is_valid_or_explained(section: str, values: dict
     assert len({error.key for error in errors}) == len(errors)
     if config is not None:
         kept = getattr(config, section)
-        numbers = [v for v in asdict(kept).values() if isinstance(v, int | float)]
+        kind = {"timers": Timers, "costs": Costs, "pauses": Pauses}[section]
+        numbers = [v for v in fields_of(kept, kind).values() if isinstance(v, int | float)]
         assert all(math.isfinite(number) and number >= 0 for number in numbers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from ivr.call.rules import Costs, Method, Mode, Target, Timers
 from ivr.config import Config, load_config, parse_config
 from ivr.engine.lines import Pauses
 from ivr.errors import ConfigError, ConfigErrors
+from tests.config_fields import fields_of
 
 PATH = Path("/etc/wegwijs/wegwijs.toml")
 
@@ -48,10 +48,6 @@ def test_empty_file_is_a_valid_configuration() -> None:
         Costs(**fields_of(config.costs, Costs)),
         Pauses(**fields_of(config.pauses, Pauses)),
     )
-
-
-def fields_of(section: Any, kind: type[Any]) -> dict[str, Any]:
-    return {name: getattr(section, name) for name in kind.__dataclass_fields__}
 
 
 def test_values_arrive_where_they_belong() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from ivr.call.rules import Costs, Timers
 from ivr.config import Config, load_config
+from ivr.engine.lines import Pauses
 from ivr.errors import ConfigErrors
+from tests.config_fields import fields_of
 
 
 def failure(path: Path) -> str:
@@ -86,9 +88,9 @@ def test_our_example_is_valid() -> None:
     example = Path(__file__).parents[2] / "sip_config" / "wegwijs.toml"
     config = load_config(example)
 
-    assert asdict(Config().timers) == asdict(config.timers)
-    shown = asdict(config.costs)
-    own = asdict(Config().costs)
+    assert fields_of(Config().timers, Timers) == fields_of(config.timers, Timers)
+    shown = fields_of(config.costs, Costs)
+    own = fields_of(Config().costs, Costs)
     del shown["misroute_seconds_by_thema"], own["misroute_seconds_by_thema"]
     assert own == shown
-    assert asdict(Config().pauses) == asdict(config.pauses)
+    assert fields_of(Config().pauses, Pauses) == fields_of(config.pauses, Pauses)
