@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -37,6 +37,20 @@ _FRAME_SAMPLES = 160
 _ERRORS_ONLY = -2
 _IDLE_KEPT = 32
 """Recognisers kept for reuse; about the concurrent streams of a 2-core machine."""
+_RETIRED_SAMPLES = 3600 * RATE_HZ
+"""A decoder fed so much is not kept: its clock is a 32-bit number that times are cut from."""
+
+
+@dataclass(slots=True)
+class Decoder:
+    """A Kaldi decoder, and what it was fed before the utterance of now.
+
+    Its clock runs on through ``Reset``: the words of a second utterance would start where the
+    first one ended.
+    """
+
+    kaldi: Any
+    earlier_samples: int = 0
 
 
 class VoskEngine:
@@ -68,7 +82,7 @@ class VoskEngine:
         self.calibration = Calibration.load(model_dir / CALIBRATION_FILE)
         self._interval_samples = int(partial_interval_seconds * RATE_HZ)
         self._n_best = n_best
-        self._idle: deque[Any] = deque()
+        self._idle: deque[Decoder] = deque()
         self._lock = Lock()
 
     @property
@@ -101,16 +115,17 @@ class VoskEngine:
         with self._lock:
             if self._model is None:
                 raise RecogniserFailedError(self.name, "the engine is closed")
-            kaldi = self._idle.popleft() if self._idle else None
-        if kaldi is None:
+            decoder = self._idle.popleft() if self._idle else None
+        if decoder is None:
             try:
                 kaldi = vosk.KaldiRecognizer(self._model, float(self._rate_hz))
             except Exception:  # vosk raises nothing narrower
                 raise RecogniserFailedError(self.name, "vosk made no recogniser") from None
             kaldi.SetWords(True)
+            decoder = Decoder(kaldi)
         return VoskRecogniser(
             self,
-            kaldi,
+            decoder,
             model=self._name,
             rate_hz=self._rate_hz,
             interval_samples=self._interval_samples,
@@ -118,10 +133,12 @@ class VoskEngine:
             calibration=self.calibration,
         )
 
-    def _give_back(self, kaldi: Any) -> None:
+    def _give_back(self, decoder: Decoder) -> None:
         with self._lock:
-            if self._model is not None and len(self._idle) < _IDLE_KEPT:
-                self._idle.append(kaldi)
+            if self._model is None or decoder.earlier_samples > _RETIRED_SAMPLES:
+                return
+            if len(self._idle) < _IDLE_KEPT:
+                self._idle.append(decoder)
 
     def close(self) -> None:
         """Free the model when its last recogniser is gone."""
@@ -136,7 +153,7 @@ class VoskRecogniser:
     def __init__(
         self,
         engine: VoskEngine,
-        kaldi: Any,
+        decoder: Decoder,
         *,
         model: str,
         rate_hz: int,
@@ -146,18 +163,21 @@ class VoskRecogniser:
     ) -> None:
         self._engine = engine
         self._calibration = calibration
-        self._kaldi = kaldi
+        self._decoder = decoder
+        self._kaldi: Any = decoder.kaldi
         self._model = model
         self._upsampler = Upsampler(rate_hz // RATE_HZ)
         self._interval_samples = max(1, interval_samples)
         self._n_best = n_best
         self._is_dirty = False
+        self._samples = 0
         self._begin()
 
     def _begin(self) -> None:
         if self._is_dirty:
             self._kaldi.Reset()
             self._kaldi.SetMaxAlternatives(0)
+            self._decoder.earlier_samples += self._samples
         self._is_dirty = False
         self._samples = 0
         self._loudest = 0.0
@@ -213,7 +233,7 @@ class VoskRecogniser:
         likely = self._lattice_words()
         if self._n_best:
             self._kaldi.SetMaxAlternatives(self._n_best)
-            readings = _readings(self._call("FinalResult"))
+            readings = self._readings(self._call("FinalResult"))
             last = next(
                 (likely for reading in readings if _join(reading.words) == _join(likely)),
                 _with_confidences(readings),
@@ -258,7 +278,7 @@ class VoskRecogniser:
         """Give the decoder back for reuse."""
         if self._kaldi is not None:
             self._begin()
-            self._engine._give_back(self._kaldi)
+            self._engine._give_back(self._decoder)
             self._kaldi = None
 
     def _feed(self, pcm: NDArray[np.int16]) -> None:
@@ -294,17 +314,30 @@ class VoskRecogniser:
             raise RecogniserFailedError("vosk", "returned no JSON object")
         return result
 
-    @staticmethod
-    def _words(result: dict[str, Any], key: str) -> list[Word]:
+    def _words(self, result: dict[str, Any], key: str) -> list[Word]:
         """Read the word list; unknown words stay in it, they lower the confidence."""
         words: list[Word] = []
+        earlier = self._decoder.earlier_samples / RATE_HZ
         for item in result.get(key, []):
-            start, end = float(item["start"]), float(item["end"])
+            start, end = (max(0.0, float(item[edge]) - earlier) for edge in ("start", "end"))
             confidence = min(1.0, max(0.0, float(item.get("conf", 0.0))))
             if words:
                 start = max(start, words[-1].start_seconds)
             words.append(Word(str(item["word"]), start, max(start, end), confidence))
         return words
+
+    def _readings(self, result: dict[str, Any]) -> list[_Reading]:
+        """Turn vosk's n best, scored by log-likelihood, into shares of the readings returned."""
+        found = result.get("alternatives", [])
+        scores = np.array([float(item.get("confidence", 0.0)) for item in found])
+        if not len(scores):
+            return []
+        shares = np.exp(scores - scores.max())
+        shares /= shares.sum()
+        return [
+            _Reading(self._words(item, "result"), float(share), -float(score))
+            for item, share, score in zip(found, shares, scores, strict=True)
+        ]
 
     def _lattice_words(self) -> list[Word]:
         self._kaldi.SetPartialWords(True)
@@ -343,20 +376,6 @@ class _Reading(NamedTuple):
 
 def _join(words: list[Word]) -> str:
     return " ".join(word.text for word in words if word.text != UNKNOWN_WORD)
-
-
-def _readings(result: dict[str, Any]) -> list[_Reading]:
-    """Turn vosk's n best, scored by log-likelihood, into shares of the readings returned."""
-    found = result.get("alternatives", [])
-    scores = np.array([float(item.get("confidence", 0.0)) for item in found])
-    if not len(scores):
-        return []
-    shares = np.exp(scores - scores.max())
-    shares /= shares.sum()
-    return [
-        _Reading(VoskRecogniser._words(item, "result"), float(share), -float(score))
-        for item, share, score in zip(found, shares, scores, strict=True)
-    ]
 
 
 def _with_confidences(readings: list[_Reading]) -> list[Word]:

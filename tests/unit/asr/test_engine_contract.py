@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from asr.audio_files import read_speech
 from asr.engines import load_engine
 from asr.errors import AsrError, ModelMissingError, RecogniserFailedError
 from asr.recogniser import Engine, Recogniser
@@ -39,6 +43,18 @@ def babble(seconds: float) -> NDArray[np.int16]:
     tone = np.sin(2 * np.pi * 150 * time) + 0.5 * np.sin(2 * np.pi * 1200 * time)
     sound: NDArray[np.int16] = (gate * (tone + 0.2 * rng.normal(size=len(time)))).astype(np.int16)
     return sound
+
+
+def _spoken(folder: Path) -> NDArray[np.int16]:
+    """A sentence that the embedded model knows, by espeak-ng."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed: apt-get install espeak-ng")
+    wav = folder / "spoken.wav"
+    sentence = "ik wil mijn rijbewijs verlengen"
+    subprocess.run(
+        ["espeak-ng", "-v", "nl", "-s", "140", "-w", str(wav), sentence], check=True, timeout=60
+    )
+    return read_speech(wav)
 
 
 def test_engine_and_recogniser_fit_the_port(engine: Engine) -> None:
@@ -132,6 +148,30 @@ def test_recogniser_is_fresh_after_finish(engine: Engine) -> None:
 
     assert "" == recogniser.finish().text
     recogniser.close()
+
+
+def test_times_of_words_begin_with_the_utterance(engine: Engine, tmp_path: Path) -> None:
+    """
+    Words of a second utterance, and of the next caller, are timed from its own first sample.
+    """
+    spoken = _spoken(tmp_path) if engine.name == "vosk" else babble(2.0)
+    seconds = len(spoken) / 8000
+    recogniser = engine.open()
+    recogniser.accept(spoken)
+    first = recogniser.finish()
+    recogniser.accept(spoken)
+    again = recogniser.finish()
+    recogniser.accept(spoken)
+    recogniser.close()
+    other = transcribe_pcm(engine, spoken)
+
+    assert first.words
+    for transcript in (again, other):
+        assert transcript.words
+        assert first.words[0].start_seconds == pytest.approx(
+            transcript.words[0].start_seconds, abs=0.2
+        )
+        assert transcript.words[-1].end_seconds <= seconds + 0.5
 
 
 def test_abandoned_utterance_leaves_no_trace(engine: Engine) -> None:

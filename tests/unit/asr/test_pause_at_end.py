@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("vosk", reason="the vosk engine is not installed")
 
-from asr.vosk_recogniser import VoskRecogniser
+from asr.vosk_recogniser import Decoder, VoskRecogniser
 
 
 class FakeKaldi:
@@ -46,7 +46,7 @@ def added_at_end(*pieces: np.ndarray[tuple[int], np.dtype[np.int16]]) -> int:
     kaldi = FakeKaldi()
     recogniser = VoskRecogniser(
         None,  # type: ignore[arg-type]
-        kaldi, model="fake", rate_hz=8000, interval_samples=1600, n_best=0,
+        Decoder(kaldi), model="fake", rate_hz=8000, interval_samples=1600, n_best=0,
     )  # fmt: skip
     for piece in pieces:
         recogniser.accept(piece)
@@ -96,7 +96,7 @@ def test_each_turn_counts_its_own_pause() -> None:
     kaldi = FakeKaldi()
     recogniser = VoskRecogniser(
         None,  # type: ignore[arg-type]
-        kaldi, model="fake", rate_hz=8000, interval_samples=1600, n_best=0,
+        Decoder(kaldi), model="fake", rate_hz=8000, interval_samples=1600, n_best=0,
     )  # fmt: skip
     recogniser.accept(speech(1.0))
     recogniser.accept(pause(0.48))
