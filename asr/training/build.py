@@ -41,7 +41,7 @@ class Tuning:
     """
 
     language_scale: float = 0.55
-    word_cost: float = 0.0
+    word_cost: float = 0.6
     unknown_phone_cost: float = 3.5
     unknown_cost: float = 6.0
     domain_share: float = 0.6

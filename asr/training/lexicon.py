@@ -95,7 +95,7 @@ def make_lexicon(words: list[str], work_dir: Path) -> dict[str, list[Pronunciati
         variants = heard.get(word, [])
         total = sum(count for _, count in variants)
         for phones, count in variants:
-            if count >= 3 and count >= 0.1 * total:
+            if count >= 3 and count >= 0.03 * total:
                 ways.append(tuple(phones.split()))
         unique = [way for way in dict.fromkeys(ways) if way]
         if unique:

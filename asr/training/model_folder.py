@@ -28,7 +28,7 @@ _MODEL_CONF = """\
 --max-active={max_active}
 --beam={beam}
 --lattice-beam={lattice_beam}
---acoustic-scale=1.0
+--acoustic-scale={acoustic_scale}
 --frame-subsampling-factor=3
 --frames-per-chunk=12
 --determinize-max-delay=12
@@ -97,12 +97,19 @@ def write_acoustics(network: AcousticNetwork, model_dir: Path) -> None:
 
 
 def write_configuration(
-    model_dir: Path, *, beam: float = 10.0, lattice_beam: float = 3.5, max_active: int = 1800
+    model_dir: Path,
+    *,
+    beam: float = 10.0,
+    lattice_beam: float = 3.5,
+    max_active: int = 1800,
+    acoustic_scale: float = 1.1,
 ) -> None:
-    """Write ``conf``."""
+    """Write ``conf`` with the decoder's limits."""
     (model_dir / "conf").mkdir(parents=True, exist_ok=True)
     (model_dir / "conf" / "mfcc.conf").write_text(_MFCC_CONF, encoding="ascii")
-    conf = _MODEL_CONF.format(beam=beam, lattice_beam=lattice_beam, max_active=max_active)
+    conf = _MODEL_CONF.format(
+        beam=beam, lattice_beam=lattice_beam, max_active=max_active, acoustic_scale=acoustic_scale
+    )
     (model_dir / "conf" / "model.conf").write_text(conf, encoding="ascii")
 
 

@@ -44,7 +44,7 @@ class Settings:
     noise_utterances: int = 300
     vocoder_copies: int = 2
     width: int = 320
-    epochs: int = 10
+    epochs: int = 12
     human_share: float = 0.4
     calibration_utterances: int = 60
     measured_utterances: int = 150
