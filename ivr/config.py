@@ -34,7 +34,8 @@ def _sip_uri(value: str) -> str:
 
 
 SipUri = Annotated[str, AfterValidator(_sip_uri)]
-# Strict: "true" would otherwise be port 1.
+# Strict: "true" would otherwise be port 1, and "yes" true.
+YesNo = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]
 Port = Annotated[Whole, Field(ge=0, le=65535)]
 MaybePort = Annotated[Port | None, BeforeValidator(lambda value: None if value is False else value)]
@@ -86,8 +87,8 @@ class TlsSection(_Section):
     certificate: Path
     key: Path
     authorities: Path | None = None
-    verify_peer: bool = True
-    require_client_certificate: bool = False
+    verify_peer: YesNo = True
+    require_client_certificate: YesNo = False
 
 
 class TrunkSection(_Section):
@@ -116,7 +117,7 @@ class SipSection(_Section):
     rtp_ports: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "20000-20999"
     codecs: tuple[str, ...] = ("PCMA", "PCMU", "G722", "opus")
     media_lost_seconds: Positive = 8.0
-    session_timers: bool = True
+    session_timers: YesNo = True
     """RFC 4028: a dead peer is noticed although nobody hangs up."""
     session_expires_seconds: Whole = Field(default=1800, ge=90)
     name_servers: tuple[str, ...] = ()
@@ -195,17 +196,17 @@ class LineSection(_Section):
     """``[lines.NUMBER]``: a called number; ``"*"`` stands for every other number."""
 
     mode: Mode = Mode.ROUTE
-    barge_in: bool = True
+    barge_in: YesNo = True
     """Whether speech interrupts our question."""
     repeats: Whole = Field(default=1, ge=0, le=3)
     """How often the caller may be asked to say it again."""
     no_input_retries: Whole = Field(default=1, ge=0, le=3)
     menu_replays: Whole = Field(default=1, ge=0, le=3)
-    callback: bool = False
+    callback: YesNo = False
     """Offer a callback when closed or unreachable."""
-    keep_caller_number: bool = False
+    keep_caller_number: YesNo = False
     """Store the number encrypted, not only its keyed hash, where the law allows."""
-    keep_recordings: bool = True
+    keep_recordings: YesNo = True
     hours: HoursSection | None = None
     """Always open when absent."""
 
@@ -252,7 +253,7 @@ def load_config(path: Path) -> Config:
         ConfigErrors: Every mistake in the file, each with key, value and remedy.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         if isinstance(error, OSError):
             reason = error.strerror or type(error).__name__

@@ -8,6 +8,9 @@ from typing import Literal
 
 import structlog
 
+_EXTRAS = ("error", "event_type", "file", "leg", "ports", "status")
+"""What a line of the standard library's loggers may carry beside its text: nothing personal."""
+
 
 def configure_logging(log_format: Literal["json", "text"], *, level: int = logging.INFO) -> None:
     """Send every log line of this process to stderr in one form.
@@ -36,7 +39,7 @@ def configure_logging(log_format: Literal["json", "text"], *, level: int = loggi
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=_EXTRAS)],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,

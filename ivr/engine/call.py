@@ -160,12 +160,18 @@ class Call:
 
     def _key(self, digit: str, *, inband: bool) -> None:
         """Take a key once, also from a trunk that sends it both as an event and as a tone."""
+        try:
+            key = ev.Digit(digit)
+        except ValueError:
+            # RFC 4733 numbers more events than keys (a hook flash is 16).
+            self._tools.observer.failed("digit")
+            return
         now = self._tools.loop.time()
         last_digit, last_inband, at = self._last_key
         self._last_key = (digit, inband, now)
         if digit == last_digit and inband != last_inband and now - at < _SAME_KEY_SECONDS:
             return
-        self.handle(ev.Digit(digit))
+        self.handle(key)
 
     def component_failed(self) -> None:
         """Something this call depends on broke."""

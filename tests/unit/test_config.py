@@ -203,6 +203,8 @@ def test_key_that_resembles_nothing_gets_the_list() -> None:
         ("[lines.1700]\nmode = 'routing'", "lines.1700.mode", "routing", "'collect'"),
         ("[lines.1700]\nrepeats = 4", "lines.1700.repeats", 4, "at most 3"),
         ("[lines.1700]\nbarge_in = 'maybe'", "lines.1700.barge_in", "maybe", "true or false"),
+        ("[lines.1700]\nbarge_in = 'yes'", "lines.1700.barge_in", "yes", "true or false"),
+        ("[lines.1700]\nbarge_in = 1", "lines.1700.barge_in", 1, "true or false"),
         ("[lines.1700.hours]\nma = 9", "lines.1700.hours.ma", 9, "quotes"),
         ("[groups.a]\ntargets = 'sip:a@b'", "groups.a.targets", "sip:a@b", "[ ... ]"),
         ("[groups.a]\ntargets = ['701']", "groups.a.targets[1].uri", "701", "sip:701@"),

@@ -48,6 +48,16 @@ def test_file_of_another_encoding(tmp_path: Path) -> None:
     assert "not UTF-8" in failure(file)
 
 
+def test_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """
+    Some editors begin every file with one; nobody sees it on the line that would be blamed.
+    """
+    path = tmp_path / "wegwijs.toml"
+    path.write_text('general = "balie"\n', encoding="utf-8-sig")
+
+    assert "balie" == load_config(path).general
+
+
 def test_name_that_no_file_can_have() -> None:
     """
     From a script that went wrong.

@@ -42,3 +42,23 @@ def test_the_same_key_twice_is_two_keys() -> None:
         s.loop.pass_seconds(5.0)
 
         assert [uri("belastingen")] == s.targets(leg)
+
+
+def test_what_is_no_key_changes_nothing() -> None:
+    """
+    A hook flash, or an event that no telephone has, is dropped and counted; the next key counts.
+    """
+    with stage() as s:
+        leg = s.incoming()
+        before = s.state()
+
+        for junk in ("R", "?", "", "12"):
+            leg.emit(DigitPressed(junk))
+        s.loop.pass_seconds(0.12)
+
+        assert before == s.state()
+        assert ["digit"] * 4 == s.observer.failures
+        leg.emit(DigitPressed("1"))
+        s.loop.pass_seconds(0.12)
+        assert "menu" == s.state()
+        s.hang_up(leg)
