@@ -8,6 +8,7 @@ from pathlib import Path
 from asr.errors import ModelDamagedError, ModelMissingError
 
 CHECKSUMS_FILE = "checksums.sha256"
+CARD_FILE = "README.md"
 EMBEDDED_MODEL = "asr-nl-8k"
 _RESTORE = "restore the folder from the release, or name another model"
 
@@ -39,12 +40,15 @@ def file_sha256(path: Path) -> str:
 
 
 def write_checksums(folder: Path) -> Path:
-    """Write ``checksums.sha256`` over every other file of the folder, in ``sha256sum`` form."""
+    """Write ``checksums.sha256`` in ``sha256sum`` form.
+
+    The card is left out: a corrected sentence in it is no damage to the model.
+    """
     target = folder / CHECKSUMS_FILE
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and path != target
+        if path.is_file() and path not in (target, folder / CARD_FILE)
     )
     target.write_text(
         "".join(f"{file_sha256(folder / name)}  {name}\n" for name in names), encoding="utf-8"
