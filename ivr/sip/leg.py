@@ -343,6 +343,8 @@ class PjsuaLeg(LegBase):
             elif method == "INFO" and (digits := message.info_digits(received.wholeMsg)):
                 native.answer_transaction(received.pjRxData, transaction.pjTransaction, 200)
                 self._press(digits)
+            elif message.asks_for_life(method, received.wholeMsg):
+                native.answer_transaction(received.pjRxData, transaction.pjTransaction, 200)
 
     def _on_refer(self, state: Any) -> None:
         transaction = state.tsx

@@ -132,6 +132,15 @@ def info_digits(message: str) -> str:
     return text if len(text) == 1 and text in _DIGITS else ""
 
 
+def asks_for_life(method: str, message: str) -> bool:
+    """Whether a request inside a dialog only asks if we are there; the library would answer 500.
+
+    Session border controllers and exchanges send OPTIONS, or INFO without a body (RFC 2976
+    section 2.2), and may end a call whose keep-alive fails.
+    """
+    return method == "OPTIONS" or (method == "INFO" and not body(message).strip())
+
+
 @dataclass(frozen=True, slots=True)
 class TransferNotice:
     """A NOTIFY about a REFER."""

@@ -222,6 +222,23 @@ def test_info_of_the_older_type(pjsua_stage: PjsuaStage) -> None:
         end(pjsua_stage, heard)
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "INFO"])
+def test_keep_alive_inside_the_call_is_answered(pjsua_stage: PjsuaStage, method: str) -> None:
+    """
+    Exchanges that ask in the dialog whether we are there hear yes, and no key is taken from it.
+    """
+    with pjsua_stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.inside(method, 2),
+        sip.plain(200),
+        sip.be_hung_up(),
+    ) as heard:
+        answered(pjsua_stage, heard)
+        heard.nothing_for(0.3)
+        end(pjsua_stage, heard)
+
+
 def test_caller_cannot_send_us_elsewhere(pjsua_stage: PjsuaStage) -> None:
     """
     A REFER from the caller is declined: that is how toll fraud works.
