@@ -72,7 +72,7 @@ def verify_model(folder: Path, required: tuple[str, ...]) -> str:
     """
     if not folder.is_dir():
         raise ModelMissingError(
-            folder, "check the path, or install one with: wegwijs models install"
+            folder, "check the path; where none is named, the embedded model is used"
         )
     if not any((folder / name).is_file() for name in required):
         raise ModelMissingError(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import shutil
 import socket
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from asr.engines import load_engine
 from asr.errors import AsrError
@@ -22,7 +24,7 @@ from ivr.app import (
     prompt_book,
     sip_settings,
 )
-from ivr.config import Config, load_config
+from ivr.config import Config, load_config, parse_config
 from ivr.contacts.store import ContactStore
 from ivr.errors import ConfigError, ConfigErrors, WegwijsError
 from ivr.home import Home
@@ -59,23 +61,51 @@ def check(path: Path, home: Home) -> list[Finding]:
     Returns:
         All findings; empty when there is nothing to say.
     """
+    found: list[Finding] = []
+    mistaken: frozenset[str] = frozenset()
     try:
         config = load_config(path)
     except ConfigErrors as errors:
-        return [Finding(Weight.MISTAKE, str(error)) for error in errors.errors]
-    found: list[Finding] = []
-    found += _attempt(lambda: _sip(config, path, home))
+        found += [Finding(Weight.MISTAKE, str(error)) for error in errors.errors]
+        rest = _without(path, errors)
+        if rest is None:
+            return found
+        config = rest
+        # Of a section with mistakes of its own, defaults would be judged that nobody meant.
+        mistaken = frozenset(error.key.partition(".")[0] for error in errors.errors)
+
+    def look(step: Callable[[], Iterator[Finding]], *sections: str) -> None:
+        if mistaken.isdisjoint(sections):
+            found.extend(_attempt(step))
+
     catalogue: list[Catalogue] = []
-    found += _attempt(lambda: _catalogue(config, catalogue))
+    look(lambda: _sip(config, path))
+    look(lambda: _ports(config, path, home), "sip", "service")
+    look(lambda: _catalogue(config, catalogue), "catalogue")
     if catalogue:
-        found += _attempt(lambda: _groups(config, catalogue[0], path))
-    found += _hours(config, path)
-    found += _attempt(lambda: _models(config, home, catalogue))
+        look(lambda: _groups(config, catalogue[0], path), "groups", "general", "costs")
+    look(lambda: _hours(config, path), "lines")
+    look(lambda: _models(config, home, catalogue), "recognition")
     if catalogue:
-        found += _attempt(lambda: _prompts(config, catalogue[0], home, path))
-    found += _attempt(lambda: _register(config, home, path))
-    found += _attempt(lambda: _machine(home))
+        look(lambda: _prompts(config, catalogue[0], home, path), "prompts", "lines", "contacts")
+    look(lambda: _register(config, home, path), "contacts")
+    look(lambda: _machine(home))
     return found
+
+
+def _without(path: Path, errors: ConfigErrors) -> Config | None:
+    """The configuration without the keys that are mistaken; None when it cannot be judged so."""
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        for error in errors.errors:
+            *sections, key = error.key.split(".")
+            place = table
+            for section in sections:
+                place = place[section]
+            place.pop(key, None)
+        return parse_config(table, path)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigErrors):
+        return None
 
 
 def _attempt(step: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -94,7 +124,7 @@ def _mistake(path: Path, key: str, value: object, problem: str, remedy: str) -> 
     return Finding(Weight.MISTAKE, str(ConfigError(path, key, value, problem, remedy=remedy)))
 
 
-def _sip(config: Config, path: Path, home: Home) -> Iterator[Finding]:
+def _sip(config: Config, path: Path) -> Iterator[Finding]:
     try:
         sip_settings(config).check()
     except WegwijsError as error:
@@ -106,6 +136,9 @@ def _sip(config: Config, path: Path, home: Home) -> Iterator[Finding]:
             "not take calls; run 'make setup' in the checkout, or install the wheel that "
             "sip_config/pjsua2 builds",
         )
+
+
+def _ports(config: Config, path: Path, home: Home) -> Iterator[Finding]:
     if _service_runs(home):
         return
     sip = config.sip
@@ -154,14 +187,12 @@ def _bind(address: str, port: int, kind: socket.SocketKind) -> str:
     return ""
 
 
-def _hours(config: Config, path: Path) -> list[Finding]:
-    found = []
+def _hours(config: Config, path: Path) -> Iterator[Finding]:
     for number, line in config.lines.items():
         try:
             opening_hours(line, f'lines."{number}"', path)
         except WegwijsError as error:
-            found.append(Finding(Weight.MISTAKE, str(error)))
-    return found
+            yield Finding(Weight.MISTAKE, str(error))
 
 
 def _catalogue(config: Config, found: list[Catalogue]) -> Iterator[Finding]:

@@ -68,7 +68,7 @@ def test_folder_that_is_no_model_says_so(tmp_path: Path) -> None:
     """
     Neither an absent folder nor an empty one is taken for a model.
     """
-    with pytest.raises(ModelMissingError, match="wegwijs models install"):
+    with pytest.raises(ModelMissingError, match="the embedded model is used"):
         verify_model(tmp_path / "none", ("am/final.mdl",))
     with pytest.raises(ModelMissingError, match="holds no model of this engine"):
         verify_model(tmp_path, ("am/final.mdl",))

@@ -1,0 +1,96 @@
+"""``wegwijs check``: every mistake in one go, also those that only the whole shows."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from intent.catalogue import load_catalogue
+from ivr.carried import embedded_dir
+from ivr.check import Weight, check
+from ivr.home import Home
+
+GROUPS = [group.slug for group in load_catalogue(embedded_dir("training_data")).groups]
+PORTS = "[service]\nhttp_port = 0\n[sip]\nudp_port = 0\ntcp_port = false\n"
+
+
+def targets(*groups: str) -> str:
+    return "".join(f'[groups."{group}"]\ntargets = ["sip:1@pbx.invalid"]\n' for group in groups)
+
+
+def mistakes(folder: Path, text: str) -> list[str]:
+    """What is wrong with a file of this text."""
+    file = folder / "wegwijs.toml"
+    file.write_text(text, encoding="utf-8")
+    found = check(file, Home(folder / "home"))
+    return [finding.message for finding in found if finding.weight is Weight.MISTAKE]
+
+
+@pytest.fixture(scope="module")
+def all_groups() -> str:
+    return targets(*{*GROUPS, "algemeen"})
+
+
+def test_good_configuration_has_no_mistakes(tmp_path: Path, all_groups: str) -> None:
+    """
+    Ports, models, prompts and groups are all looked at.
+    """
+    assert [] == mistakes(tmp_path, PORTS + all_groups)
+
+
+def test_misspelt_key_does_not_hide_the_other_mistakes(tmp_path: Path, all_groups: str) -> None:
+    """
+    What the file says elsewhere is judged in the same run.
+    """
+    found = mistakes(
+        tmp_path,
+        '[service]\nmax_cals = 5\n[sip]\nudp_port = false\nrtp_ports = "20000-20003"\n'
+        '[recognition]\nmodel = "nowhere"\n[contacts]\naudio_days = 90\ntext_days = 3\n'
+        + all_groups
+        + targets("energi"),
+    )
+
+    wanted = ["max_cals", "sip.rtp_ports", str(tmp_path / "nowhere"), "contacts.text_days"]
+    assert [] == [word for word in wanted if not any(word in message for message in found)]
+    assert any("groups.energi " in message and '"energie"' in message for message in found)
+    assert len(wanted) + 1 == len(found)
+
+
+def test_sections_with_mistakes_are_not_judged_by_their_defaults(
+    tmp_path: Path, all_groups: str
+) -> None:
+    """
+    A misspelt text_days leaves its default, with which the rest of the section would not agree.
+    """
+    found = mistakes(
+        tmp_path, PORTS + all_groups + "[contacts]\naudio_days = 900\ntekst_days = 901"
+    )
+
+    assert 1 == len(found)
+    assert "contacts.tekst_days is not a key we know" in found[0]
+
+
+def test_port_in_use_is_named(tmp_path: Path, all_groups: str) -> None:
+    """
+    Address, port and key; nothing else is wrong.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        found = mistakes(
+            tmp_path, PORTS.replace("http_port = 0", f"http_port = {port}") + all_groups
+        )
+
+    assert 1 == len(found)
+    assert f"service.http_port = {port} cannot be used on 127.0.0.1" in found[0]
+
+
+def test_file_that_cannot_be_read_is_the_only_mistake(tmp_path: Path) -> None:
+    """
+    Nothing can be said of what is not there.
+    """
+    assert 1 == len(mistakes(tmp_path, "[sip\n"))
+    assert 1 == len(check(tmp_path / "absent.toml", Home(tmp_path / "home")))
