@@ -6,6 +6,7 @@ beside each field here; ``sip_config/wegwijs.toml`` shows them all with their de
 
 from __future__ import annotations
 
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ def _sip_uri(value: str) -> str:
     return value
 
 
+def _ip_address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError('is not an IP address; write for example "192.0.2.53"') from None
+
+
+IpAddress = Annotated[str, AfterValidator(_ip_address)]
 SipUri = Annotated[str, AfterValidator(_sip_uri)]
 # Strict: "true" would otherwise be port 1, and "yes" true.
 YesNo = Annotated[bool, Field(strict=True)]
@@ -120,7 +129,7 @@ class SipSection(_Section):
     session_timers: YesNo = True
     """RFC 4028: a dead peer is noticed although nobody hangs up."""
     session_expires_seconds: Whole = Field(default=1800, ge=90)
-    name_servers: tuple[str, ...] = ()
+    name_servers: tuple[IpAddress, ...] = ()
     """DNS servers for targets by name; a slow system resolver would hold up all signalling."""
     trunk: TrunkSection | None = None
     blocked_callers: tuple[str, ...] = ()

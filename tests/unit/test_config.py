@@ -198,6 +198,7 @@ def test_key_that_resembles_nothing_gets_the_list() -> None:
         ("[sip]\nmedia_lost_seconds = inf", "sip.media_lost_seconds", math.inf, ""),
         ("[sip]\ncodecs = 'PCMA'", "sip.codecs", "PCMA", "[ ... ]"),
         ("[sip.trunk]\nproxy = 'pbx'", "sip.trunk.proxy", "pbx", "sip:701@pbx.example.be"),
+        ("[sip]\nname_servers = ['dns']", "sip.name_servers[1]", "dns", "192.0.2.53"),
         ("[recognition]\nworkers = 257", "recognition.workers", 257, "at most 256"),
         ("[recognition]\nmodel = 3", "recognition.model", 3, "quotes"),
         ("[lines.1700]\nmode = 'routing'", "lines.1700.mode", "routing", "'collect'"),
