@@ -1,3 +1,5 @@
+"""Recognition errors made on purpose: deterministic, bounded, and never an empty sentence."""
+
 from __future__ import annotations
 
 from random import Random

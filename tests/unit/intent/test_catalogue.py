@@ -1,3 +1,5 @@
+"""Themas, groups and products: what a catalogue may say, and every mistake in one named."""
+
 from __future__ import annotations
 
 import datetime

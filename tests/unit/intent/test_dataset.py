@@ -1,3 +1,5 @@
+"""Rows of labelled questions: read, checked and split by family."""
+
 from __future__ import annotations
 
 from pathlib import Path

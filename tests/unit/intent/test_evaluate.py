@@ -1,3 +1,5 @@
+"""Scores of a classifier and of the decision that rests on it."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""From words to numbers: the same words give the same row."""
+
 from __future__ import annotations
 
 import numpy as np

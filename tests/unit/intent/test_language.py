@@ -1,3 +1,5 @@
+"""Which language a caller speaks, from few and misheard words."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""A stored model classifies as it did when it was trained, and loads no code."""
+
 from __future__ import annotations
 
 import numpy as np

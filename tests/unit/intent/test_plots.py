@@ -1,3 +1,5 @@
+"""The pictures beside a model: whole, and of the numbers they were given."""
+
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree

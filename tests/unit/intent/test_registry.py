@@ -1,3 +1,5 @@
+"""Versions of the model: kept, promoted, rolled back, never half written."""
+
 from __future__ import annotations
 
 import json

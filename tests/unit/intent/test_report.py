@@ -1,3 +1,5 @@
+"""Scores of a classifier, its report, and the seconds that each outcome costs."""
+
 from __future__ import annotations
 
 import numpy as np

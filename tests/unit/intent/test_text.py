@@ -1,3 +1,5 @@
+"""Words as the classifier reads them, from typed and from recognised text alike."""
+
 from __future__ import annotations
 
 import pytest
