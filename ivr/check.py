@@ -90,13 +90,14 @@ def check(path: Path, home: Home) -> list[Finding]:
         look(lambda: _prompts(config, catalogue[0], home, path), "prompts", "lines", "contacts")
     look(lambda: _register(config, home, path), "contacts")
     look(lambda: _machine(home))
-    return found
+    # Two steps may stumble over the same mistake.
+    return list(dict.fromkeys(found))
 
 
 def _without(path: Path, errors: ConfigErrors) -> Config | None:
     """The configuration without the keys that are mistaken; None when it cannot be judged so."""
     try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         for error in errors.errors:
             *sections, key = error.key.split(".")
             place = table
@@ -201,7 +202,20 @@ def _catalogue(config: Config, found: list[Catalogue]) -> Iterator[Finding]:
 
 
 def _groups(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
-    known = {thema.group for thema in catalogue.themas if not thema.non_thema} | {config.general}
+    themas = {thema.group for thema in catalogue.themas if not thema.non_thema}
+    known = themas | {config.general}
+    spare = sorted(set(config.groups) - themas)
+    if config.general not in config.groups and spare:
+        close = difflib.get_close_matches(config.general, spare, n=1)
+        yield _mistake(
+            path,
+            "general",
+            config.general,
+            "is not a group that has targets",
+            f'did you mean "{close[0]}"?' if close else f"choose one of: {', '.join(spare)}",
+        )
+        # Its section is not blamed as well for what this one key does.
+        known = themas | set(close or spare)
     for group in sorted(known - set(config.groups)):
         yield _mistake(
             path,

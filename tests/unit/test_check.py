@@ -94,3 +94,25 @@ def test_file_that_cannot_be_read_is_the_only_mistake(tmp_path: Path) -> None:
     """
     assert 1 == len(mistakes(tmp_path, "[sip\n"))
     assert 1 == len(check(tmp_path / "absent.toml", Home(tmp_path / "home")))
+
+
+def test_wrong_hours_are_told_once(tmp_path: Path, all_groups: str) -> None:
+    """
+    Several steps read the hours; an engineer reads of them once.
+    """
+    hours = '[lines."*".hours]\nma = "19:00-9:00"\n'
+    found = mistakes(tmp_path, PORTS + all_groups + hours)
+
+    assert 1 == len(found), found
+    assert "hours.ma = '19:00-9:00'" in found[0]
+
+
+def test_misspelt_general_group_is_blamed_on_its_own_key(tmp_path: Path, all_groups: str) -> None:
+    """
+    Not on the section that is spelt right.
+    """
+    found = mistakes(tmp_path, 'general = "algemen"\n' + PORTS + all_groups)
+
+    assert 1 == len(found), found
+    assert "general = 'algemen' is not a group that has targets" in found[0]
+    assert 'did you mean "algemeen"?' in found[0]
