@@ -31,6 +31,7 @@ from ivr.home import Home
 from ivr.maintenance import ClassifierOfTheDay
 
 _LEAST_FREE_OCTETS = 1 << 30
+_SIP_PORT = 5060
 
 
 @unique
@@ -81,6 +82,7 @@ def check(path: Path, home: Home) -> list[Finding]:
     catalogue: list[Catalogue] = []
     look(lambda: _sip(config, path))
     look(lambda: _ports(config, path, home), "sip", "service")
+    look(lambda: _loops(config, path), "sip", "groups")
     look(lambda: _catalogue(config, catalogue), "catalogue")
     if catalogue:
         look(lambda: _groups(config, catalogue[0], path), "groups", "general", "costs")
@@ -163,6 +165,25 @@ def _ports(config: Config, path: Path, home: Home) -> Iterator[Finding]:
                 f"cannot be used on {address} ({problem})",
                 "stop what listens there, or choose another address or port",
             )
+
+
+def _loops(config: Config, path: Path) -> Iterator[Finding]:
+    """Targets that are ourselves: a caller would be asked the same question for ever."""
+    sip = config.sip
+    hosts = {sip.bind_address, sip.public_address} - {None, "0.0.0.0"}  # IPv4 or a name
+    ports = {port for port in (sip.udp_port, sip.tcp_port, sip.tls_port) if port}
+    for name, group in config.groups.items():
+        for place, target in enumerate(group.targets, start=1):
+            place_called = target.uri.partition(":")[2].rpartition("@")[2].partition(";")[0]
+            host, _, port = place_called.partition(":")
+            if host in hosts and int(port or _SIP_PORT) in ports:
+                yield _mistake(
+                    path,
+                    f"groups.{name}.targets[{place}].uri",
+                    target.uri,
+                    "is this service itself: callers would go round in circles",
+                    "give the address of the exchange where the group answers",
+                )
 
 
 def _service_runs(home: Home) -> bool:

@@ -31,6 +31,13 @@ def _sip_uri(value: str) -> str:
     scheme, _, rest = value.partition(":")
     if scheme not in ("sip", "sips") or not rest or any(c.isspace() or c in "<>\"'" for c in value):
         raise ValueError('is not a SIP URI; write for example "sip:701@pbx.example.be"')
+    host = rest.rpartition("@")[2].partition(";")[0].partition("?")[0]
+    # The port of an IPv6 address stands behind its brackets.
+    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if not (name if colon else host):
+        raise ValueError('names no host; write for example "sip:701@pbx.example.be"')
+    if colon and not (port.isdecimal() and port.isascii() and 0 < int(port) < 65536):
+        raise ValueError("has a port that is none; write 1 to 65535 behind the colon")
     return value
 
 

@@ -116,3 +116,22 @@ def test_misspelt_general_group_is_blamed_on_its_own_key(tmp_path: Path, all_gro
     assert 1 == len(found), found
     assert "general = 'algemen' is not a group that has targets" in found[0]
     assert 'did you mean "algemeen"?' in found[0]
+
+
+def test_target_that_is_ourselves_is_a_mistake(tmp_path: Path, all_groups: str) -> None:
+    """
+    The caller would be welcomed again and again.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ourselves = f"sip:700@127.0.0.1:{port}"
+    found = mistakes(
+        tmp_path,
+        PORTS.replace("udp_port = 0", f"udp_port = {port}")
+        + all_groups.replace("sip:1@pbx.invalid", ourselves, 1),
+    )
+
+    assert 1 == len(found), found
+    assert "targets[1].uri" in found[0]
+    assert "circles" in found[0]

@@ -215,6 +215,13 @@ def test_key_that_resembles_nothing_gets_the_list() -> None:
             "sip:a b",
             "sip:701@",
         ),
+        ("[groups.a]\ntargets = ['sip:@']", "groups.a.targets[1].uri", "sip:@", "sip:701@"),
+        (
+            "[groups.a]\ntargets = ['sip:a@b:70000']",
+            "groups.a.targets[1].uri",
+            "sip:a@b:70000",
+            "1 to 65535",
+        ),
         ("[contacts]\naudio_days = 0", "contacts.audio_days", 0, "at least 1"),
         ("[timers]\nmenu_seconds = 0", "timers.menu_seconds", 0, "for example 65"),
         ("[timers]\nmenu_seconds = -1.5", "timers.menu_seconds", -1.5, "for example 65"),
