@@ -265,6 +265,21 @@ class Asterisk:
                     f"{self.log_end()}"
                 )
 
+    def wait_for_bridge(self, *, within_seconds: float = 30.0) -> None:
+        """Return when two channels are connected: before that Asterisk refuses a REFER with 400.
+
+        Raises:
+            AsteriskFailedError: None were in time, or Asterisk ended.
+        """
+        deadline = time.monotonic() + within_seconds
+        # A row is: identifier, in some versions a name, number of channels, type, and more.
+        while not re.search(r"^[0-9a-f-]{36} .* 2 \w", self.rx("bridge show all"), re.M):
+            if time.monotonic() > deadline or self._has_ended(within_seconds=0.1):
+                raise AsteriskFailedError(
+                    f"no two channels connected within {within_seconds:.0f} s; log:\n"
+                    f"{self.log_end()}"
+                )
+
     def active_channels(self) -> int:
         """Return how many channels exist now."""
         match = re.search(r"^(\d+) active channel", self.rx("core show channels count"), re.M)

@@ -27,6 +27,7 @@ def caller_at_the_infoline(
         heard = stage.offered("1700")
         stage.do(heard.leg.answer)
         heard.next(MediaReady)
+        centre.wait_for_bridge()
         yield heard
         assert 0 == caller.wait(within_seconds=40), caller.errors()
 
