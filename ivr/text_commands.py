@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,15 @@ def train(data: Path | None, out: Path | None, home: Path, seed: int | None) -> 
     """Train a version and say how to use it."""
     folder = Home(home)
     target = out if out is not None else folder.create().models / "intent-nl"
+    try:
+        # Before minutes of training, not after them.
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".training-"):
+            pass
+    except OSError as error:
+        raise TextCommandError(
+            f"{target}: cannot be written to ({error.strerror}); name another folder with --out"
+        ) from None
     shown = [""]
 
     def tell(what: str, share: float) -> None:
