@@ -46,7 +46,7 @@ def test_what_nobody_vetted_stays_out(written: io.StringIO) -> None:
     """
     A library may hang anything on a log line, a caller's words too.
     """
-    logging.getLogger("some.library").error("it broke", extra={"request": "kwispelmarter"})
+    logging.getLogger("some.package").error("it broke", extra={"request": "kwispelmarter"})
 
     assert "it broke" in written.getvalue()
     assert "kwispelmarter" not in written.getvalue()
