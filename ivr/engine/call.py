@@ -389,10 +389,9 @@ class Call:
     # --- handing over and ending ----------------------------------------------------------------
 
     def _headers(self, group: str) -> dict[str, str]:
-        headers = {"X-Wegwijs-Call-Id": self.call_id, "X-Wegwijs-Groep": group}
-        if self._machine.thema is not None:
-            headers["X-Wegwijs-Thema"] = self._machine.thema
-        return headers
+        thema = self._machine.thema
+        about = {} if thema is None else {"X-Wegwijs-Thema": thema}
+        return {"X-Wegwijs-Call-Id": self.call_id, "X-Wegwijs-Groep": group} | about
 
     def _transfer_news(self, news: ports.TransferProgress) -> None:
         self._register.transfer_status(news.token, news.status)

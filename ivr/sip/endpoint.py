@@ -13,11 +13,12 @@ from ivr.engine.ports import Leg
 from ivr.sip import message
 from ivr.sip.audio_port import FrameMatrix
 from ivr.sip.errors import LibraryError
-from ivr.sip.leg import PjsuaLeg, Surroundings
+from ivr.sip.leg import PjsuaLeg
 from ivr.sip.leg_base import RefusedLeg
 from ivr.sip.owner import OwnerThread, guarded
 from ivr.sip.runtime import Runtime
 from ivr.sip.settings import SipSettings
+from ivr.sip.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,15 +23,15 @@ from ivr.engine.ports import (
     TransferProgress,
 )
 from ivr.sip import message, native
-from ivr.sip.audio_port import FrameMatrix, FramePort, FrameSlot
+from ivr.sip.audio_port import FramePort, FrameSlot
 from ivr.sip.bridge import Bridge
 from ivr.sip.caller_call import CallerCall
 from ivr.sip.leg_base import LegBase
 from ivr.sip.media import CallAudio, active_audio, add_headers, bury_call, signs_of_life
-from ivr.sip.owner import OwnerThread, Timer, destroy, guarded
+from ivr.sip.owner import Timer, destroy, guarded
 from ivr.sip.playback import Playback
 from ivr.sip.refer import ReferLedger
-from ivr.sip.runtime import Runtime
+from ivr.sip.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +44,6 @@ _RETURN_SECONDS: Final = 2.0
 """A caller who was sent away in vain, and is heard no more for so long, is gone."""
 _LOOK_SECONDS: Final = 0.1
 _DTMF_UPDATE: Final = 1  # PJMEDIA_STREAM_DTMF_IS_UPDATE (pjmedia/stream.h)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every leg of a telephony shares."""
-
-    owner: OwnerThread
-    runtime: Runtime
-    matrix: FrameMatrix
-    loop: asyncio.AbstractEventLoop
-    on_gone: Callable[[PjsuaLeg], None]
 
 
 class PjsuaLeg(LegBase):
