@@ -163,8 +163,8 @@ class Call:
         try:
             key = ev.Digit(digit)
         except ValueError:
-            # RFC 4733 numbers more events than keys (a hook flash is 16).
-            self._tools.observer.failed("digit")
+            # RFC 4733 numbers more events than keys (a hook flash is 16). No fault of ours, so
+            # none is counted: a caller could raise an alarm with it.
             return
         now = self._tools.loop.time()
         last_digit, last_inband, at = self._last_key
