@@ -46,7 +46,7 @@ def test_the_same_key_twice_is_two_keys() -> None:
 
 def test_what_is_no_key_changes_nothing() -> None:
     """
-    A hook flash, or an event that no telephone has, is dropped, and alarms nobody; the next key counts.
+    A hook flash, or an event that no telephone has, alarms nobody; the next key counts.
     """
     with stage() as s:
         leg = s.incoming()
