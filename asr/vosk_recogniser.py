@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -34,6 +36,11 @@ already is not given again: it would be computed while the caller waits."""
 _QUIET_SHARE = 0.1
 """A frame so far below the loudest one, 20 dB, is part of the pause."""
 _FRAME_SAMPLES = 160
+_STRETCH_SAMPLES = RATE_HZ
+"""Costs are looked at once a second of audio."""
+_DEAREST = 0.4
+"""Processor seconds a second of audio may cost. Speech costs 0.03 to 0.1; in loud noise Kaldi's
+lattice grows without end, to several seconds for each, until the decoder is reset."""
 _ERRORS_ONLY = -2
 _IDLE_KEPT = 32
 """Recognisers kept for reuse; about the concurrent streams of a 2-core machine."""
@@ -160,8 +167,10 @@ class VoskRecogniser:
         interval_samples: int,
         n_best: int,
         calibration: Calibration | None = None,
+        clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._engine = engine
+        self._clock = clock
         self._calibration = calibration
         self._decoder = decoder
         self._kaldi: Any = decoder.kaldi
@@ -183,13 +192,40 @@ class VoskRecogniser:
         self._loudest = 0.0
         self._quiet_samples = 0
         self._since_partial = 0
+        self._stretch_samples = 0
+        self._stretch_seconds = 0.0
+        self._lost_samples = 0
+        """Up to this sample, all but the words in ``_done`` was given up."""
         self._done: list[Word] = []
         self._recent: deque[list[str]] = deque(maxlen=3)
         self._last_stable: tuple[list[str], float] = ([], 0.0)
         self._upsampler.reset()
 
     def accept(self, pcm: NDArray[np.int16]) -> Partial | None:
-        """Take the next samples; see :meth:`asr.recogniser.Recogniser.accept`."""
+        """Take the next samples; see :meth:`asr.recogniser.Recogniser.accept`.
+
+        What costs far more time than speech does fits no Dutch reading: such a stretch is given
+        up, so that noise on one line cannot take the processor from all other callers.
+        """
+        began = self._clock()
+        partial = self._accept(pcm)
+        self._stretch_seconds += self._clock() - began
+        self._stretch_samples += len(pcm)
+        if self._stretch_samples >= _STRETCH_SAMPLES:
+            if self._stretch_seconds > _DEAREST * self._stretch_samples / RATE_HZ:
+                self._give_up()
+            self._stretch_seconds = 0.0
+            self._stretch_samples = 0
+        return partial
+
+    def _give_up(self) -> None:
+        """Forget what the decoder has not finished; what it had finished stays."""
+        self._kaldi.Reset()
+        self._lost_samples = self._samples
+        self._recent.clear()
+        self._last_stable = [], 0.0
+
+    def _accept(self, pcm: NDArray[np.int16]) -> Partial | None:
         if pcm.dtype != np.int16 or pcm.ndim != 1:
             raise RecogniserFailedError(
                 "vosk", f"wants int16 of shape (n,), got {pcm.dtype} of shape {pcm.shape}"
@@ -242,9 +278,12 @@ class VoskRecogniser:
             readings = []
             last = self._words(self._call("FinalResult"), "result")
         words = [*self._done, *last]
+        if self._lost_samples:
+            share = max(0.0, 1.0 - self._lost_samples / self._samples)
+            words = [replace(word, confidence=word.confidence * share) for word in words]
         if not _join(words) and self._last_stable[0]:
             return self._fallback()
-        if self._done or not readings:
+        if self._done or self._lost_samples or not readings:
             return self._transcript(words, ())
         return self._transcript(self._calibrated(words, readings[0].cost), _alternatives(readings))
 

@@ -1,0 +1,117 @@
+"""Sound that costs the decoder far more than speech is given up, not followed without end."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("vosk", reason="the vosk engine is not installed")
+
+from asr.vosk_recogniser import Decoder, VoskRecogniser
+
+SECOND = np.resize(np.array([4000, -4000], np.int16), 8000)
+
+
+class CostlyKaldi:
+    """Hears one word a second; counts how often it is reset; its clock says what audio costs."""
+
+    def __init__(self) -> None:
+        self.resets = 0
+        self.now = 0.0
+        self.cost_seconds = 0.05
+        self.words: list[str] = []
+
+    def clock(self) -> float:
+        """Processor time so far."""
+        return self.now
+
+    def AcceptWaveform(self, octets: bytes) -> bool:
+        """Hear one more word, at today's price."""
+        self.now += self.cost_seconds * len(octets) / 16000
+        self.words.append(f"w{len(self.words)}")
+        return False
+
+    def PartialResult(self) -> str:
+        """What was heard since the last reset."""
+        return json.dumps({"partial": " ".join(self.words)})
+
+    def FinalResult(self) -> str:
+        """All of it, surely."""
+        heard = [
+            {"word": word, "start": place, "end": place + 1, "conf": 1.0}
+            for place, word in enumerate(self.words)
+        ]
+        return json.dumps({"text": " ".join(self.words), "result": heard})
+
+    def Reset(self) -> None:
+        """Forget."""
+        self.resets += 1
+        self.words.clear()
+
+    def SetPartialWords(self, wanted: bool) -> None:
+        """Ignore it."""
+
+    def SetMaxAlternatives(self, count: int) -> None:
+        """Ignore it."""
+
+
+def recogniser_on(kaldi: CostlyKaldi) -> VoskRecogniser:
+    """One whose processor time is the fake's."""
+    return VoskRecogniser(
+        None,  # type: ignore[arg-type]
+        Decoder(kaldi), model="fake", rate_hz=8000, interval_samples=1600, n_best=0,
+        clock=kaldi.clock,
+    )  # fmt: skip
+
+
+def test_speech_at_its_usual_price_is_kept_whole() -> None:
+    """
+    A slow second is no reason to forget a caller: speech costs a tenth of its length at most.
+    """
+    kaldi = CostlyKaldi()
+    recogniser = recogniser_on(kaldi)
+    for _ in range(30):
+        recogniser.accept(SECOND)
+
+    transcript = recogniser.finish()
+
+    assert [f"w{n}" for n in range(30)] == transcript.text.split()[:30]
+    assert 1.0 == transcript.confidence
+
+
+def test_costly_noise_is_given_up_each_time() -> None:
+    """
+    A minute of noise costs a bounded price: the decoder starts anew before it grows.
+    """
+    kaldi = CostlyKaldi()
+    kaldi.cost_seconds = 2.0
+    recogniser = recogniser_on(kaldi)
+    for _ in range(60):
+        recogniser.accept(SECOND)
+
+    transcript = recogniser.finish()
+
+    assert kaldi.resets >= 60
+    # The quiet that finish adds is heard after the last reset, and believed not at all.
+    assert transcript.confidence < 0.05
+    assert not transcript.is_fallback
+
+
+def test_words_after_noise_are_kept_and_believed_less() -> None:
+    """
+    A lorry passes while the caller begins: what follows is heard, with less confidence.
+    """
+    kaldi = CostlyKaldi()
+    recogniser = recogniser_on(kaldi)
+    kaldi.cost_seconds = 2.0
+    recogniser.accept(SECOND)
+    kaldi.cost_seconds = 0.05
+    for _ in range(3):
+        recogniser.accept(SECOND)
+
+    transcript = recogniser.finish()
+
+    assert ["w0", "w1", "w2"] == transcript.text.split()[:3]
+    assert 0.5 < transcript.confidence < 0.95
