@@ -145,6 +145,7 @@ def call_rules(config: Config, catalogue: Catalogue, line: LineSection) -> CallR
         busiest=tuple(t.slug for t in catalogue.busiest(len(themas))),
         mode=line.mode,
         barge_in=line.barge_in,
+        records=line.keep_recordings,
         repeats_most=line.repeats,
         no_input_most=line.no_input_retries,
         menu_replays_most=line.menu_replays,

@@ -12,6 +12,8 @@ class Prompt(StrEnum):
 
     NOTICE = "notice"
     """Welcome and the recording notice; cannot be interrupted by speech."""
+    WELCOME = "welcome"
+    """Instead of ``NOTICE`` on a line that keeps no recordings; not to be talked over either."""
     QUESTION = "question"
     """Asks for the question in a few words; names the keypad and the human."""
     NO_INPUT = "no_input"

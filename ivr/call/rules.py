@@ -115,6 +115,8 @@ class CallRules:
     """Themas by share of calls, for a menu without a ranking."""
     mode: Mode = Mode.ROUTE
     barge_in: bool = True
+    records: bool = True
+    """Whether the caller's audio is kept, and the notice says so."""
     repeats_most: int = 1
     no_input_most: int = 1
     menu_replays_most: int = 1

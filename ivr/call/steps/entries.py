@@ -24,7 +24,8 @@ def enter_answering(facts: Facts) -> Iterator[Action]:
 
 def enter_greeting(facts: Facts) -> Iterator[Action]:
     """Welcome, and the recording notice that the law asks for: not to be talked over."""
-    yield from play(facts, SpokenPrompt(prompt=Prompt.NOTICE))
+    prompt = Prompt.NOTICE if facts.rules.records else Prompt.WELCOME
+    yield from play(facts, SpokenPrompt(prompt=prompt))
     yield from timer(facts, facts.rules.timers.prompt_seconds)
 
 

@@ -335,3 +335,15 @@ def test_menu_decides_where_the_model_is_on_trial(mode: Mode, probability: float
     assert CallState.MENU is talk.state
     assert RULES.busiest[:4] == talk.said()[-1].options
     assert ([False] if mode is Mode.SHADOW else []) == kept
+
+
+@pytest.mark.parametrize(("records", "prompt"), [(True, Prompt.NOTICE), (False, Prompt.WELCOME)])
+def test_notice_says_what_the_line_does(records: bool, prompt: Prompt) -> None:
+    """
+    A line that keeps no recordings must not say that it does.
+    """
+    talk = call_in(CallState.ANSWERING, replace(RULES, records=records))
+
+    actions = talk.send(ev.MediaReady())
+
+    assert [prompt] == prompts(actions)
