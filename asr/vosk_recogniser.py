@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import vosk
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from asr.confidence import UNKNOWN_WORD, Calibration, utterance_confidence
 from asr.errors import ModelDamagedError, RecogniserFailedError
 from asr.model_files import verify_model
+from asr.readings import Reading, alternatives_of, joined, with_confidences
 from asr.recogniser import Alternative, Capabilities, Partial, Transcript, Word
 from asr.resample import Upsampler
 
@@ -271,8 +272,8 @@ class VoskRecogniser:
             self._kaldi.SetMaxAlternatives(self._n_best)
             readings = self._readings(self._call("FinalResult"))
             last = next(
-                (likely for reading in readings if _join(reading.words) == _join(likely)),
-                _with_confidences(readings),
+                (likely for reading in readings if joined(reading.words) == joined(likely)),
+                with_confidences(readings),
             )
         else:
             readings = []
@@ -281,11 +282,13 @@ class VoskRecogniser:
         if self._lost_samples:
             share = max(0.0, 1.0 - self._lost_samples / self._samples)
             words = [replace(word, confidence=word.confidence * share) for word in words]
-        if not _join(words) and self._last_stable[0]:
+        if not joined(words) and self._last_stable[0]:
             return self._fallback()
         if self._done or self._lost_samples or not readings:
             return self._transcript(words, ())
-        return self._transcript(self._calibrated(words, readings[0].cost), _alternatives(readings))
+        return self._transcript(
+            self._calibrated(words, readings[0].cost), alternatives_of(readings)
+        )
 
     def _calibrated(self, words: list[Word], cost: float) -> list[Word]:
         """Scale all words' confidences so that together they give the calibrated one."""
@@ -365,7 +368,7 @@ class VoskRecogniser:
             words.append(Word(str(item["word"]), start, max(start, end), confidence))
         return words
 
-    def _readings(self, result: dict[str, Any]) -> list[_Reading]:
+    def _readings(self, result: dict[str, Any]) -> list[Reading]:
         """Turn vosk's n best, scored by log-likelihood, into shares of the readings returned."""
         found = result.get("alternatives", [])
         scores = np.array([float(item.get("confidence", 0.0)) for item in found])
@@ -374,7 +377,7 @@ class VoskRecogniser:
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         return [
-            _Reading(self._words(item, "result"), float(share), -float(score))
+            Reading(self._words(item, "result"), float(share), -float(score))
             for item, share, score in zip(found, shares, scores, strict=True)
         ]
 
@@ -394,7 +397,7 @@ class VoskRecogniser:
         return stable
 
     def _transcript(self, words: list[Word], alternatives: tuple[Alternative, ...]) -> Transcript:
-        text = _join(words)
+        text = joined(words)
         return Transcript(
             text=text,
             confidence=utterance_confidence(words) if text else 0.0,
@@ -403,48 +406,6 @@ class VoskRecogniser:
             engine="vosk",
             model=self._model,
         )
-
-
-class _Reading(NamedTuple):
-    """One of the n best: its words, its share of all of them, its cost (minus log-likelihood)."""
-
-    words: list[Word]
-    share: float
-    cost: float
-
-
-def _join(words: list[Word]) -> str:
-    return " ".join(word.text for word in words if word.text != UNKNOWN_WORD)
-
-
-def _with_confidences(readings: list[_Reading]) -> list[Word]:
-    """Return the best reading, each word as sure as the readings that have it there."""
-    if not readings:
-        return []
-    sure: list[Word] = []
-    for word in readings[0].words:
-        share = sum(
-            reading.share
-            for reading in readings
-            if any(
-                other.text == word.text
-                and other.start_seconds < word.end_seconds
-                and word.start_seconds < other.end_seconds
-                for other in reading.words
-            )
-        )
-        sure.append(replace(word, confidence=min(1.0, share)))
-    return sure
-
-
-def _alternatives(readings: list[_Reading]) -> tuple[Alternative, ...]:
-    """Return the different texts of the readings, likeliest first."""
-    shares: dict[str, float] = {}
-    for reading in readings:
-        if text := _join(reading.words):
-            shares[text] = shares.get(text, 0.0) + reading.share
-    ranked = sorted(shares.items(), key=lambda item: -item[1])
-    return tuple(Alternative(text, share) for text, share in ranked)
 
 
 def _model_rate_hz(model_dir: Path) -> int:
