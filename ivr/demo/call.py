@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import sys
@@ -14,12 +13,11 @@ from ivr.demo.children import Children, ended_by_signals, require_pjsua2
 from ivr.demo.demo import Progress, dead_airs_of, progress_on
 from ivr.demo.director import Act, DeafDirector
 from ivr.demo.errors import DemoError, DemoUsageError
-from ivr.demo.render import show
+from ivr.demo.render import report
 from ivr.demo.replay import Pressed
 from ivr.demo.speech import check_digits, write_question
 from ivr.demo.story import Story
 from ivr.demo.timeline import Evidence, tell
-from ivr.errors import WegwijsError
 
 _CALLER: Final = "caller"
 _CALL_SECONDS: Final = 180.0
@@ -56,19 +54,12 @@ def run_call(
         0 when the caller was transferred to somebody who answered, 1 when not, 2 for wrong usage.
     """
     out, errors = stdout or sys.stdout, stderr or sys.stderr
-    try:
-        story = place_call(uri, say, audio, check_digits(digits), progress_on(errors))
-    except DemoUsageError as error:
-        print(f"wegwijs: {error}", file=errors)
-        return 2
-    except WegwijsError as error:
-        print(f"wegwijs: {error}", file=errors)
-        return 1
-    if json_output:
-        print(json.dumps(story.as_json(), ensure_ascii=False), file=out, flush=True)
-    else:
-        show(story, out)
-    return 0 if story.reached else 1
+    return report(
+        lambda: place_call(uri, say, audio, check_digits(digits), progress_on(errors)),
+        json_output=json_output,
+        stdout=out,
+        stderr=errors,
+    )
 
 
 def place_call(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from ivr.demo.dead_air import DeadAir, dead_airs
 from ivr.demo.director import Act, Director
 from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.demo.processes import Child, Happening
-from ivr.demo.render import show, write_svg
+from ivr.demo.render import report, write_svg
 from ivr.demo.replay import Pressed
 from ivr.demo.speech import QUESTION, check_digits, check_question, write_question
 from ivr.demo.stage import CENTRE, PHONE, Stage, StageSettings
@@ -97,9 +96,9 @@ def run_demo(
         0 when the caller reached a voorlichter group, 1 when not, 2 for wrong usage.
     """
     out, errors = stdout or sys.stdout, stderr or sys.stderr
-
     progress = progress_on(errors)
-    try:
+
+    def make() -> Story:
         request = Request(say=say, audio=audio, digits=check_digits(digits))
         if svg is not None and not svg.absolute().parent.is_dir():
             raise DemoUsageError(
@@ -108,17 +107,9 @@ def run_demo(
         story = demonstrate(request, settings=settings, home=home, progress=progress)
         if svg is not None:
             write_svg(story, svg)
-    except DemoUsageError as error:
-        print(f"wegwijs: {error}", file=errors)
-        return 2
-    except WegwijsError as error:
-        print(f"wegwijs: {error}", file=errors)
-        return 1
-    if json_output:
-        print(json.dumps(story.as_json(), ensure_ascii=False), file=out, flush=True)
-    else:
-        show(story, out)
-    return 0 if story.reached else 1
+        return story
+
+    return report(make, json_output=json_output, stdout=out, stderr=errors)
 
 
 def demonstrate(

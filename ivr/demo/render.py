@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -11,8 +13,9 @@ from rich.table import Table
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from ivr.demo.errors import DemoError
+from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.demo.story import Entry, Story, Who
+from ivr.errors import WegwijsError
 
 _WIDEST: Final = 110
 _PICTURE_COLUMNS: Final = 104
@@ -73,6 +76,27 @@ def show(story: Story, stream: TextIO) -> None:
     if console.width > _WIDEST:
         console.width = _WIDEST
     console.print(_whole(story))
+
+
+def report(make: Callable[[], Story], *, json_output: bool, stdout: TextIO, stderr: TextIO) -> int:
+    """Make a story and show it, or say in one line why there is none.
+
+    Returns:
+        0 when the caller reached a voorlichter group, 1 when not, 2 for wrong usage.
+    """
+    try:
+        story = make()
+    except DemoUsageError as error:
+        print(f"wegwijs: {error}", file=stderr)
+        return 2
+    except WegwijsError as error:
+        print(f"wegwijs: {error}", file=stderr)
+        return 1
+    if json_output:
+        print(json.dumps(story.as_json(), ensure_ascii=False), file=stdout, flush=True)
+    else:
+        show(story, stdout)
+    return 0 if story.reached else 1
 
 
 def write_svg(story: Story, path: Path) -> None:

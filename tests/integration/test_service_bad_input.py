@@ -2,6 +2,8 @@
 
 Callers are the demo's agents and SIPp. Every call ends in one complete record, no caller is
 stranded, and what a call used is free for the next one.
+
+One long file, because all of it misuses the same phone: starting one costs more than most tests.
 """
 
 from __future__ import annotations
