@@ -39,10 +39,15 @@ bench: setup ## every benchmark, one JSON object a line
 	done; if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 # No index address is written down: the lock says what, the machine's own configuration where.
-lock: setup ## choose the newest versions that pyproject.toml allows and write requirements.lock
+lock: setup ## choose the newest versions that pyproject.toml allows and write both locks
 	$(VENV)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --output-file requirements.lock pyproject.toml
+	$(VENV)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --extra asr-training --extra embeddings --extra sherpa --extra tiny-models --extra whisper \
+	  --overrides sip_config/setup/lock_overrides.txt --constraints requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --output-file requirements-tests.lock pyproject.toml sip_config/setup/torch_needs.txt
 
 clean: ## remove what tools left in the checkout; .venv and the cache outside it stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -5,6 +5,7 @@
 #
 #   WEGWIJS_PYTHON=/path/to/python3   the interpreter to use
 #   WEGWIJS_WITHOUT_HASHES=1          install locked versions whose hashes differ (see README.md)
+#   WEGWIJS_WITHOUT_EXTRAS=1          with --tests: no optional engines, no training libraries
 #   PJPROJECT_TARBALL=FILE            build pjsua2 from this archive
 set -euo pipefail
 
@@ -14,6 +15,7 @@ cd "$top"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wegwijs
 venv=$top/.venv
 stamp=$venv/.wegwijs-setup
+tests_stamp=$venv/.wegwijs-tests-setup
 log=$cache/setup.log
 
 # uuid-dev is not needed: pjproject makes its own identifiers without it.
@@ -27,6 +29,7 @@ test_packages=(
   sip-tester                                                 # SIPp: caller and voorlichter
   debootstrap                                                # the folder in which Asterisk lives
   openssl                                                    # certificates for the tests
+  libfst-tools                                               # the recogniser's graph, in training
 )
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -124,11 +127,13 @@ up_to_date() {
     command -v espeak-ng >/dev/null && "$venv/bin/python" -c 'import ivr, pjsua2' 2>/dev/null
 }
 
+# install_locked LOCK: everything it names, each file checked against its hash.
 install_locked() {
-  local started=$SECONDS remedy="check the network and pip's configuration (pip config list), then run make again"
-  printf '\n$ pip install --require-hashes -r requirements.lock\n' >>"$log"
+  local lock=$1 started=$SECONDS versions
+  local remedy="check the network and pip's configuration (pip config list), then run make again"
+  printf '\n$ pip install --require-hashes -r %s\n' "$lock" >>"$log"
   if "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes \
-    -r requirements.lock >>"$log" 2>&1 </dev/null; then
+    -r "$lock" >>"$log" 2>&1 </dev/null; then
     say "  done in $((SECONDS - started)) s"
     return 0
   fi
@@ -139,14 +144,21 @@ install_locked() {
   fi
   if [[ ${WEGWIJS_WITHOUT_HASHES:-} != 1 ]]; then
     tail -n 25 "$log" >&2
-    stop "the package index of this machine serves other files than requirements.lock names.
+    stop "the package index of this machine serves other files than $lock names.
        If you trust it (it rebuilds packages itself, say), run: WEGWIJS_WITHOUT_HASHES=1 make setup
        If you do not: someone may have changed a package; whole log: $log"
   fi
   say "WARNING: installing the locked versions WITHOUT checking their hashes, as asked"
-  sed -e 's/ *\\$//' -e '/^ *--hash=/d' requirements.lock >"$venv/locked-versions.txt"
+  versions=$(without_hashes "$lock")
   quietly "installing Python packages" "$remedy" \
-    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$venv/locked-versions.txt"
+    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$versions"
+}
+
+# without_hashes LOCK: prints the path of a copy that names versions only.
+without_hashes() {
+  local copy=$venv/versions-of-${1%.lock}.txt
+  sed -e 's/ *\\$//' -e '/^ *--hash=/d' "$1" >"$copy"
+  echo "$copy"
 }
 
 set_up() {
@@ -162,7 +174,7 @@ set_up() {
   fi
   rm -f "$stamp"
   say "installing the Python packages that requirements.lock names (1 to 2 min)"
-  install_locked
+  install_locked requirements.lock
   "$venv/bin/python" sip_config/pjsua2/build.py --install || exit 1
   say "installing Wegwijs itself (5 s)"
   quietly "installing Wegwijs" "read the log" "$venv/bin/python" -m pip install \
@@ -171,11 +183,43 @@ set_up() {
   say "ready in $((SECONDS - started)) s: .venv/bin/wegwijs"
 }
 
+extras_fingerprint() {
+  { echo "$top ${WEGWIJS_WITHOUT_EXTRAS:-}"; cat requirements-tests.lock "$here/setup.sh" \
+      "$here/torch_choice.py"; } | sha256sum | cut -d' ' -f1
+}
+
+# The optional engines, and what tests train and write tiny models with. PyTorch is in no lock:
+# which build fits depends on the machine.
+set_up_extras() {
+  local started=$SECONDS torch
+  [[ -f $tests_stamp && $(<"$tests_stamp") == "$(extras_fingerprint)" ]] && return 0
+  if [[ ${WEGWIJS_WITHOUT_EXTRAS:-} == 1 ]]; then
+    say "leaving out optional engines and training libraries, as asked: their tests will skip"
+  else
+    say "installing the optional speech engines that requirements-tests.lock names (1 min, 400 MB)"
+    install_locked requirements-tests.lock
+    torch=$("$venv/bin/python" "$here/torch_choice.py")
+    case $torch in
+      *+cpu) say "installing $torch for the training tests (1 min, 700 MB)" ;;
+      *) say "installing $torch for the training tests (with CUDA: several minutes, up to 6 GB)" ;;
+    esac
+    quietly "installing PyTorch" "check the network and the free space; \
+or leave it out: WEGWIJS_WITHOUT_EXTRAS=1" \
+      "$venv/bin/python" -m pip install --disable-pip-version-check \
+      --constraint "$(without_hashes requirements-tests.lock)" "$torch"
+    say "ready for all tests in $((SECONDS - started)) s"
+  fi
+  extras_fingerprint >"$tests_stamp"
+}
+
 set_up_tests() {
   # What cannot be installed here is named; the tests that need it skip and say so.
   install_packages "for the tests" "${test_packages[@]}" ||
     say "going on without them: the tests that need them will skip"
   sip_config/asterisk/root.sh >/dev/null || say "the tests with a real Asterisk will skip"
+  # In a shell of its own: a failure ends only this step.
+  (set_up_extras) || say "going on without them: the tests of these engines and of training will \
+skip; WEGWIJS_WITHOUT_EXTRAS=1 no longer tries"
 }
 
 mkdir -p "$cache" .cache
