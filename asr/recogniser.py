@@ -37,12 +37,16 @@ class Partial:
     Attributes:
         text: The best guess now.
         stable_text: The leading words that the last few guesses agree on.
-        confidence: 0..1, of ``text``.
+        confidence: 0..1, of ``text``; calibrated against what turned out right, where the engine
+            can.
+        words: Those of ``text``, in order; empty when the engine has no confidences yet. A word
+            said just now ends with the audio given.
     """
 
     text: str = field(repr=False)
     stable_text: str = field(repr=False)
     confidence: float
+    words: tuple[Word, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
