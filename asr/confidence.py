@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from asr.errors import ModelDamagedError
@@ -13,6 +13,25 @@ from asr.recogniser import Word
 
 UNKNOWN_WORD = "[unk]"
 """What a model emits for speech that is no known word; never shown to anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialCalibration:
+    """Turns a decoder's confidence in a word of unfinished speech into the share that is right.
+
+    Attributes:
+        bias: Of the logistic function.
+        confidence: Weight of the decoder's confidence, as log-odds.
+        newest: Share of the words right that the decoder has no confidence for yet.
+    """
+
+    bias: float = 0.0
+    confidence: float = 1.0
+    newest: float = 0.5
+
+    def apply(self, confidence: float) -> float:
+        """Return the calibrated confidence, 0..1."""
+        return _logistic(self.bias + self.confidence * log_odds(confidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +45,58 @@ class Calibration:
         bias: Of the logistic function.
         confidence: Weight of the decoder's confidence, as log-odds.
         cost_per_letter: Weight of the best path's cost for each letter recognised.
+        partial: For words of unfinished speech, where no cost is known.
     """
 
     bias: float
     confidence: float
     cost_per_letter: float
+    partial: PartialCalibration = PartialCalibration()
 
     def apply(self, confidence: float, cost_per_letter: float) -> float:
         """Return the calibrated confidence, 0..1."""
         odds = self.bias + self.confidence * log_odds(confidence)
-        return 1.0 / (1.0 + math.exp(-(odds + self.cost_per_letter * cost_per_letter)))
+        return _logistic(odds + self.cost_per_letter * cost_per_letter)
 
     @staticmethod
     def load(path: Path) -> Calibration | None:
         """Read a model's calibration; None when the model has none.
 
         Raises:
-            ModelDamagedError: The file does not hold the three numbers.
+            ModelDamagedError: The file does not hold the numbers.
         """
         if not path.is_file():
             return None
         try:
             numbers = json.loads(path.read_text(encoding="utf-8"))
+            partial = numbers.get("partial", {})
             return Calibration(
-                float(numbers["bias"]),
-                float(numbers["confidence"]),
-                float(numbers["cost_per_letter"]),
+                bias=_number(numbers["bias"]),
+                confidence=_number(numbers["confidence"]),
+                cost_per_letter=_number(numbers["cost_per_letter"]),
+                partial=PartialCalibration(
+                    **{name: _number(value) for name, value in partial.items()}
+                ),
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ModelDamagedError(
                 path, "is no calibration", "restore the folder, or delete this file"
             ) from None
+
+    def save(self, path: Path) -> None:
+        """Write what :meth:`load` reads."""
+        path.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return float(value)
+
+
+def _logistic(odds: float) -> float:
+    # Beyond 50 the exponential says nothing more, and from 710 on it overflows.
+    return 1.0 / (1.0 + math.exp(-min(50.0, max(-50.0, odds))))
 
 
 def log_odds(share: float) -> float:

@@ -20,9 +20,15 @@ import numpy as np
 import vosk
 from numpy.typing import NDArray
 
-from asr.confidence import UNKNOWN_WORD, Calibration, utterance_confidence
+from asr.confidence import (
+    UNKNOWN_WORD,
+    Calibration,
+    PartialCalibration,
+    utterance_confidence,
+)
 from asr.errors import ModelDamagedError, RecogniserFailedError
 from asr.model_files import verify_model
+from asr.partials import Guesses
 from asr.readings import Reading, alternatives_of, joined, with_confidences
 from asr.recogniser import Alternative, Capabilities, Partial, Transcript, Word
 from asr.resample import Upsampler
@@ -43,6 +49,7 @@ _DEAREST = 0.4
 """Processor seconds a second of audio may cost. Speech costs 0.03 to 0.1; in loud noise Kaldi's
 lattice grows without end, to several seconds for each, until the decoder is reset."""
 _ERRORS_ONLY = -2
+_UNCALIBRATED = PartialCalibration()
 _IDLE_KEPT = 32
 """Recognisers kept for reuse; about the concurrent streams of a 2-core machine."""
 _RETIRED_SAMPLES = 3600 * RATE_HZ
@@ -66,7 +73,8 @@ class VoskEngine:
 
     Args:
         model_dir: The model folder; ``conf/confidence.json`` in it calibrates confidences.
-        partial_interval_seconds: Audio between two partials; 0.1 to 0.2 is useful.
+        partial_interval_seconds: Audio between two partials once words were heard; until then
+            every packet is looked at, so that the first words are known at once.
         n_best: Readings in a transcript; 0 for none.
 
     Raises:
@@ -75,7 +83,7 @@ class VoskEngine:
     """
 
     def __init__(
-        self, model_dir: Path, *, partial_interval_seconds: float = 0.2, n_best: int = 5
+        self, model_dir: Path, *, partial_interval_seconds: float = 0.1, n_best: int = 5
     ) -> None:
         checksum = verify_model(model_dir, _REQUIRED)
         vosk.SetLogLevel(_ERRORS_ONLY)
@@ -181,6 +189,9 @@ class VoskRecogniser:
         self._n_best = n_best
         self._is_dirty = False
         self._samples = 0
+        self._guesses = Guesses(
+            self._interval_samples / RATE_HZ, calibration.partial if calibration else _UNCALIBRATED
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -193,13 +204,13 @@ class VoskRecogniser:
         self._loudest = 0.0
         self._quiet_samples = 0
         self._since_partial = 0
+        self._has_words = False
         self._stretch_samples = 0
         self._stretch_seconds = 0.0
         self._lost_samples = 0
         """Up to this sample, all but the words in ``_done`` was given up."""
         self._done: list[Word] = []
-        self._recent: deque[list[str]] = deque(maxlen=3)
-        self._last_stable: tuple[list[str], float] = ([], 0.0)
+        self._guesses.forget()
         self._upsampler.reset()
 
     def accept(self, pcm: NDArray[np.int16]) -> Partial | None:
@@ -223,8 +234,7 @@ class VoskRecogniser:
         """Forget what the decoder has not finished; what it had finished stays."""
         self._kaldi.Reset()
         self._lost_samples = self._samples
-        self._recent.clear()
-        self._last_stable = [], 0.0
+        self._guesses.forget()
 
     def _accept(self, pcm: NDArray[np.int16]) -> Partial | None:
         if pcm.dtype != np.int16 or pcm.ndim != 1:
@@ -236,21 +246,17 @@ class VoskRecogniser:
         self._feed(pcm)
         self._note_quiet(pcm)
         self._since_partial += len(pcm)
-        if self._since_partial < self._interval_samples:
+        wanted = self._interval_samples if self._has_words else _FRAME_SAMPLES
+        if self._since_partial < wanted:
             return None
         self._since_partial = 0
         # The best path is up to date but has no confidences; the lattice has, and comes later.
         self._kaldi.SetPartialWords(False)
-        text = str(self._call("PartialResult").get("partial", ""))
-        words = [*self._done, *self._lattice_words()]
-        confidence = utterance_confidence(words)
-        known = [word.text for word in self._done if word.text != UNKNOWN_WORD]
-        known.extend(word for word in text.split() if word != UNKNOWN_WORD)
-        self._recent.append(known)
-        stable = self._stable_words()
-        if stable:
-            self._last_stable = stable, confidence
-        return Partial(" ".join(known), " ".join(stable), confidence)
+        best = str(self._call("PartialResult").get("partial", "")).split()
+        if not best and not self._done:
+            return None
+        self._has_words = True
+        return self._guesses.add(self._done, best, self._lattice_words(), self._samples / RATE_HZ)
 
     def finish(self) -> Transcript:
         """End the utterance; see :meth:`asr.recogniser.Recogniser.finish`."""
@@ -282,7 +288,7 @@ class VoskRecogniser:
         if self._lost_samples:
             share = max(0.0, 1.0 - self._lost_samples / self._samples)
             words = [replace(word, confidence=word.confidence * share) for word in words]
-        if not joined(words) and self._last_stable[0]:
+        if not joined(words) and self._guesses.last_stable[0]:
             return self._fallback()
         if self._done or self._lost_samples or not readings:
             return self._transcript(words, ())
@@ -301,7 +307,7 @@ class VoskRecogniser:
 
     def _fallback(self) -> Transcript:
         """Return the last stable partial: the final was empty although words had been heard."""
-        words, confidence = self._last_stable
+        words, confidence = self._guesses.last_stable
         share = self._samples / RATE_HZ / len(words)
         return Transcript(
             text=" ".join(words),
@@ -339,7 +345,7 @@ class VoskRecogniser:
         """Count the samples since the last frame that was not quiet."""
         for start in range(0, len(pcm), _FRAME_SAMPLES):
             frame = pcm[start : start + _FRAME_SAMPLES].astype(np.float32)
-            level = float(np.sqrt(np.mean(frame * frame)))
+            level = float(frame.std())  # whatever constant offset a faulty device adds
             self._loudest = max(self._loudest, level)
             if level > _QUIET_SHARE * self._loudest:
                 self._quiet_samples = 0
@@ -384,17 +390,6 @@ class VoskRecogniser:
     def _lattice_words(self) -> list[Word]:
         self._kaldi.SetPartialWords(True)
         return self._words(self._call("PartialResult"), "partial_result")
-
-    def _stable_words(self) -> list[str]:
-        """Return the leading words on which the last three partials agree."""
-        if len(self._recent) < 3:
-            return []
-        stable: list[str] = []
-        for candidates in zip(*self._recent, strict=False):
-            if len(set(candidates)) > 1:
-                break
-            stable.append(candidates[0])
-        return stable
 
     def _transcript(self, words: list[Word], alternatives: tuple[Alternative, ...]) -> Transcript:
         text = joined(words)
