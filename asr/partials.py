@@ -70,12 +70,10 @@ class Guesses:
                 sure = self._calibration.apply(word.confidence)
                 words.append(replace(word, confidence=sure))
             else:
-                following = [
-                    found[later] for later in range(place + 1, len(best)) if later in found
-                ]
-                end = following[0].start_seconds if following else now
-                start = min(ended, end)
-                words.append(Word(text, start, end, self._calibration.newest))
+                following = (found[at] for at in range(place + 1, len(best)) if at in found)
+                known = next(following, None)
+                end = max(ended, known.start_seconds if known else now)
+                words.append(Word(text, ended, end, self._calibration.newest))
             ended = words[-1].end_seconds
         return words
 
