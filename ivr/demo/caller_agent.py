@@ -9,7 +9,7 @@ Events on standard output: ``ringing``, ``answered``, ``prompt_ended``, ``saying
 ``pressed``, ``transferring``, ``transferred``, ``connected``, ``transfer_failed``, ``hung_up``,
 ``error``, and last ``summary`` with ``answered``, ``status``, ``dead_air_ms`` and ``recording``.
 ``at`` is on the recording's clock, in seconds. Commands on standard input: ``{"do": "hang_up"}``,
-``{"do": "say", "file": …}``, ``{"do": "digits", "digits": …}``.
+``{"do": "say", "file": …}``, ``{"do": "digits", "digits": …}``. SIGTERM and SIGINT hang up.
 
 Exit codes: 0 the call was answered and ended, 1 it was not, 2 wrong usage.
 """
@@ -17,6 +17,7 @@ Exit codes: 0 the call was answered and ended, 1 it was not, 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import threading
 from collections import deque
@@ -43,6 +44,8 @@ _PROMPT_SOUND_SECONDS: Final = 0.2
 """Less sound than this is no prompt."""
 _OLD_CALL_SECONDS: Final = 5.0
 """How long a transferred caller leaves the first call to its other end to hang up."""
+_GOODBYE_SECONDS: Final = 2.0
+"""How long the other side may take to answer the end of a call that is broken off."""
 _LOWS: Final = (697.0, 770.0, 852.0, 941.0)
 _HIGHS: Final = (1209.0, 1336.0, 1477.0, 1633.0)
 _KEYPAD: Final = ("123A", "456B", "789C", "*0#D")
@@ -120,6 +123,11 @@ class Caller:
         for call in {self._call, self._first} - {None}:
             if call is not None and call.isActive():
                 guarded(partial(call.hangup, pj.CallOpParam()))
+
+    def break_off(self) -> None:
+        """Hang up and end, also when the other side does not answer."""
+        self.hang_up("signal")
+        self.owner.call_later(_GOODBYE_SECONDS, partial(self._finish, pj.PJSIP_SC_OK))
 
     def do(self, command: dict[str, Any]) -> None:
         """Obey a command of standard input."""
@@ -208,6 +216,8 @@ class Caller:
         bury_call(self.owner, call)
 
     def _finish(self, status: int) -> None:
+        if self.done.is_set():
+            return
         self.status = self.status or status
         self._call = None
         if self._desk is not None:
@@ -348,6 +358,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     caller = Caller(options, steps)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: caller.owner.submit(caller.break_off))
     try:
         caller.owner.start()
     except (TelephonyError, TimeoutError) as error:

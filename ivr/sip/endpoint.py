@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 _ALIVE_SECONDS: Final = 1.0
 _GOODBYE_SECONDS: Final = 1.0
 """How long the end waits for the peers' answers to our BYEs."""
-_STOP_SECONDS: Final = 8.0
+_REGISTRAR_SECONDS: Final = 4.0
+"""How long the end waits for a registration that is under way, and for it to be taken back."""
+_STOP_SECONDS: Final = 10.0
 # Refusals by the library that are about a caller, not about a malformed message.
 _SHOWN_REFUSALS: Final = frozenset({486, 488, 606})
 
@@ -58,6 +60,7 @@ class PjsuaTelephony:
         self._legs: set[PjsuaLeg] = set()
         self._around = Surroundings(self._owner, self._runtime, matrix, loop, self._legs.discard)
         self._stopped = False
+        self._closing = False
 
     @property
     def ports(self) -> dict[str, int]:
@@ -96,6 +99,9 @@ class PjsuaTelephony:
     def _on_incoming(self, number: int, invite: str) -> None:
         leg = PjsuaLeg(self._around, message.read_invitation(invite), number)
         self._legs.add(leg)
+        if self._closing:
+            leg.end_now()
+            return
         self._offer(leg)
 
     def _on_rejected(self, invite: str, status: int) -> None:
@@ -116,7 +122,9 @@ class PjsuaTelephony:
             pass  # the loop is closed: the goodbye refuses the leg
 
     def _say_goodbye(self) -> None:
+        self._closing = True
         for leg in list(self._legs):
             guarded(leg.end_now)
+        guarded(lambda: self._runtime.leave_registrar(_REGISTRAR_SECONDS))
         self._runtime.wait_for_goodbyes(_GOODBYE_SECONDS)
         self._owner.destroy_buried()

@@ -27,8 +27,11 @@ _SPARE_FILES: Final = 256
 """Open files beside sockets: database, recordings, models, HTTP."""
 # PJSUA_DESTROY_NO_RX_MSG (pjsua-lib/pjsua.h).
 _NO_WAIT: Final = 1
+# PJSIP_EBUSY (pjsip/sip_errno.h).
+_BUSY: Final = 171_001
 _SWITCH_SECONDS: Final = 0.0005
 _GOODBYE_POLL_MS: Final = 5
+_REGISTRAR_POLL_MS: Final = 20
 _SRTP: Final = {
     Srtp.OFF: pj.PJMEDIA_SRTP_DISABLED,
     Srtp.OPTIONAL: pj.PJMEDIA_SRTP_OPTIONAL,
@@ -54,10 +57,21 @@ class _Account(pj.Account):
     def __init__(self, on_incoming: Callable[[int, str], None]) -> None:
         super().__init__()
         self._on_incoming = on_incoming
+        self.registrar_answers = 0
+        """Registrations that came to an end, well or not, and those that were taken back."""
 
     def onIncomingCall(self, prm: Any) -> None:
         number, message = prm.callId, prm.rdata.wholeMsg
         guarded(lambda: self._on_incoming(number, message))
+
+    def onRegState(self, prm: Any) -> None:
+        self.registrar_answers += 1
+        if prm.code // 100 != 2:
+            log.error("the registrar refused us or is silent", extra={"status": prm.code})
+        elif prm.expiration > 0:
+            log.info("registered", extra={"seconds": prm.expiration})
+        else:
+            log.info("the registration was taken back")
 
     def onInstantMessage(self, prm: Any) -> None:
         """Take no text messages: nobody would read them."""
@@ -141,6 +155,31 @@ class Runtime:
         while native.calls_on() and time.monotonic() < until:
             self.poll(_GOODBYE_POLL_MS)
 
+    def leave_registrar(self, seconds: float) -> None:
+        """Take our registration back, for at most ``seconds``.
+
+        A registration that is under way is waited for first: the library cannot end it, and the
+        registrar would keep sending calls to a service that is gone.
+        """
+        account, trunk = self.account, self.settings.trunk
+        if account is None or trunk is None or trunk.registrar is None:
+            return
+        until = time.monotonic() + seconds
+        answers, asked = account.registrar_answers, False
+        while time.monotonic() < until:
+            if asked and account.registrar_answers != answers:
+                return
+            if not asked:
+                answers = account.registrar_answers
+                try:
+                    account.setRegistration(False)
+                    asked = True
+                except pj.Error as error:
+                    if error.status != _BUSY:
+                        return  # the registrar never took us
+            self.poll(_REGISTRAR_POLL_MS)
+        log.warning("the registrar does not answer; it keeps us until we expire there")
+
     def close(self) -> None:
         """End the endpoint; safe after a failed :meth:`open`."""
         if not self._holds_library:
@@ -161,9 +200,8 @@ class Runtime:
         if account is not None:
             guarded(account.shutdown)
             destroy(account)
-        # Without a registration to end, the library's wait of a second is for nothing.
-        registered = self.settings.trunk is not None and self.settings.trunk.registrar
-        guarded(lambda: endpoint.libDestroy(0 if registered else _NO_WAIT))
+        # What the library would wait a second for was waited for before: see before_close.
+        guarded(lambda: endpoint.libDestroy(_NO_WAIT))
         destroy(endpoint)
 
     def _start_library(self) -> None:

@@ -3,6 +3,7 @@
 Scenarios live in ``scenarios/``; SIPp's own ``uac`` and ``uas`` are used where they suffice.
 """
 
+import re
 import shutil
 import signal
 import socket
@@ -43,6 +44,7 @@ class Sipp:
             *arguments,
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
+        self._messages_sent = 0
 
     @classmethod
     def voorlichter(cls, folder: Path, *, name: str = "voorlichter") -> Self:
@@ -114,26 +116,36 @@ class Sipp:
     ) -> None:
         self.kill()
 
+    def go_on(self) -> None:
+        """Let a scenario over UDP that waits for a MESSAGE, which is for this alone, go on.
+
+        Raises:
+            RuntimeError: It is in no call.
+        """
+        found = re.search(r"^Call-ID: *(\S+)", self.messages(), re.MULTILINE | re.IGNORECASE)
+        if found is None:
+            raise RuntimeError(f"SIPp {self._name} is in no call")
+        self._messages_sent += 1
+        lines = (
+            f"MESSAGE sip:127.0.0.1:{self.port} SIP/2.0",
+            f"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-go-on-{self._messages_sent}",
+            "From: <sip:test@127.0.0.1>;tag=test",
+            "To: <sip:test@127.0.0.1>",
+            f"Call-ID: {found[1]}",
+            f"CSeq: {self._messages_sent} MESSAGE",
+            "Content-Length: 0",
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as test:
+            test.sendto("\r\n".join((*lines, "", "")).encode(), ("127.0.0.1", self.port))
+
     def hang_up(self) -> None:
         """Let a :meth:`talker` say goodbye, and wait until it is gone.
 
         Raises:
             TimeoutError: It is not.
         """
-        if self._process is None:
-            raise RuntimeError("this SIPp was not started")
-        lines = (
-            f"MESSAGE sip:127.0.0.1:{self.port} SIP/2.0",
-            "Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-bye",
-            "From: <sip:test@127.0.0.1>;tag=test",
-            "To: <sip:test@127.0.0.1>",
-            f"Call-ID: 1-{self._process.pid}@127.0.0.1",
-            "CSeq: 1 MESSAGE",
-            "Content-Length: 0",
-        )
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as test:
-            test.sendto("\r\n".join((*lines, "", "")).encode(), ("127.0.0.1", self.port))
-        self.wait(within_seconds=10)
+        self.go_on()
+        self.wait(within_seconds=30)
 
     def kill(self) -> None:
         """End it at once, without a word to its peer."""

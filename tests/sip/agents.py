@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import queue
-import subprocess
+import signal
 import sys
-import threading
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-WITHIN_SECONDS = 30.0
+from ivr.demo.processes import Child, Happening
+
+WITHIN_SECONDS = 60.0
 
 
 class Agent:
-    """One agent process; a context manager that ends it.
+    """One agent process; a context manager that ends it, whatever became of it meanwhile.
 
     Args:
         module: ``caller_agent`` or ``contact_centre_agent``.
@@ -23,17 +24,13 @@ class Agent:
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
+        self._name = module
         self._command = [sys.executable, "-m", f"ivr.demo.{module}", *arguments]
-        self._events: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.process: subprocess.Popen[str] | None = None
-        self._reader: threading.Thread | None = None
+        self._happenings: queue.Queue[Happening] = queue.Queue()
+        self._child: Child | None = None
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._child = Child(self._name, self._command, self._happenings)
         return self
 
     def __exit__(
@@ -42,43 +39,37 @@ class Agent:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        process = self.process
-        if process is None or process.stdin is None or process.stdout is None:
-            return
-        process.stdin.close()
-        try:
-            process.wait(timeout=2 if kind is None else 0.1)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=10)
-        if self._reader is not None:
-            self._reader.join(10)
-        process.stdout.close()
+        self._process.stop()
 
-    def until(self, event: str, *, within_seconds: float = WITHIN_SECONDS) -> dict[str, Any]:
+    def until(self, event: str, *, within_seconds: float = WITHIN_SECONDS) -> Mapping[str, Any]:
         """The first event of that name; others before it are skipped."""
         deadline = time.monotonic() + within_seconds
         while True:
             try:
-                told = self._events.get(timeout=max(0.01, deadline - time.monotonic()))
+                told = self._happenings.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(f"the agent did not tell {event!r} in time") from None
-            if told["event"] == event:
-                return told
-            assert told["event"] != "error", told
+            if told.event == event:
+                return told.fields
+            if told.event in ("error", "gone"):
+                said = dict(told.fields), self._process.error_text
+                raise AssertionError(f"no {event!r} of the agent, but {told.event}: {said}")
 
     def command(self, **fields: object) -> None:
-        """Send a command."""
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.write(json.dumps(fields) + "\n")
-            self.process.stdin.flush()
+        """Send a command; an agent that is gone takes none."""
+        self._process.send(**fields)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.signal(number)
 
     def code(self) -> int:
         """The exit code, when it has ended by itself."""
-        assert self.process is not None
-        return self.process.wait(timeout=WITHIN_SECONDS)
+        code = self._process.wait(WITHIN_SECONDS)
+        assert code is not None, "the agent did not end in time"
+        return code
 
-    def _read(self) -> None:
-        if self.process is not None and self.process.stdout is not None:
-            for line in self.process.stdout:
-                self._events.put(json.loads(line))
+    @property
+    def _process(self) -> Child:
+        assert self._child is not None, "the agent was not started"
+        return self._child

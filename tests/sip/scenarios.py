@@ -183,6 +183,11 @@ def pause(ms: int) -> str:
     return f'<pause milliseconds="{ms}"/>'
 
 
+def told_to_go_on() -> str:
+    """Wait until the test says so, by :meth:`tests.integration.sipp.Sipp.go_on`."""
+    return '<recv request="MESSAGE"/>'
+
+
 def bye(cseq: int = 9) -> list[str]:
     """Hang up."""
     return [inside("BYE", cseq), plain()]

@@ -75,9 +75,11 @@ def test_crowd_is_refused_and_every_caller_is_seen(
         )
 
     with stage.peer(
-        sip.invite(body=sip.sdp(sip.PCMA)), sip.accepted(), sip.pause(2200), sip.bye()
+        sip.invite(body=sip.sdp(sip.PCMA)), sip.accepted(), sip.told_to_go_on(), sip.bye()
     ) as heard:
         stage.do(heard.leg.answer)
         heard.next(MediaReady)
+        heard.nothing_for(2.2)
+        heard.go_on()
 
-        assert HungUp(200, by_us=False) == heard.until(HungUp)
+        assert HungUp(200, by_us=False) == heard.next(HungUp)

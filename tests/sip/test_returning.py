@@ -33,6 +33,7 @@ def sent_away_in_vain(stage: PjsuaStage, rtp: RtpPeer, *rest: str | list[str]) -
         sip.accepted(),
         sip.wait_for("REFER"),
         sip.reply(202),
+        sip.told_to_go_on(),
         sip.notify(2, 503, state="terminated"),
         sip.plain(),
         *rest,
@@ -54,6 +55,9 @@ def test_caller_who_does_not_come_back_is_let_go(pjsua_stage: PjsuaStage) -> Non
     """
     with RtpPeer() as rtp, sent_away_in_vain(pjsua_stage, rtp, sip.be_hung_up()) as heard:
         rtp.keep_talking(False)
+        # What was sent before has arrived by then.
+        heard.nothing_for(1.0)
+        heard.go_on()
         assert TransferProgress(1, 503, final=True) == heard.next(TransferProgress)
         transfer(pjsua_stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.BRIDGE)
 
@@ -69,6 +73,7 @@ def test_caller_who_is_still_heard_is_sent_on(pjsua_stage: PjsuaStage) -> None:
         RtpPeer() as rtp,
         sent_away_in_vain(pjsua_stage, rtp, sip.be_hung_up()) as heard,
     ):
+        heard.go_on()
         assert TransferProgress(1, 503, final=True) == heard.next(TransferProgress)
         transfer(pjsua_stage, heard, target, TransferMethod.BRIDGE)
 

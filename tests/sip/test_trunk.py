@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,11 +25,28 @@ def carrier(folder: Path, *steps: str | list[str]) -> Sipp:
     return Sipp(folder, "-sf", str(scenario), "-m", "1", "-key", "rtp", "9", name="carrier")
 
 
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The registrar's answers are told in the log."""
+    caplog.set_level(logging.INFO)
+
+
+def registered_at(sipp: Sipp) -> Trunk:
+    """A trunk that registers there."""
+    return Trunk(
+        registrar=f"sip:127.0.0.1:{sipp.port}",
+        identity="sip:1700@127.0.0.1",
+        user="1700",
+        password="geheim",
+    )
+
+
 def test_registers_with_password_and_leaves(
-    own_stage: Callable[..., PjsuaStage], tmp_path: Path
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    The challenge is answered, and the end takes the registration back.
+    The challenge is answered, and the end takes the registration back, though the registrar wants
+    a fresh answer to its challenge.
     """
     with carrier(
         tmp_path,
@@ -37,22 +55,73 @@ def test_registers_with_password_and_leaves(
         sip.wait_for("REGISTER", check="Authorization: Digest username=.1700"),
         sip.reply(200, extra="Expires: 300", first=True),
         sip.wait_for("REGISTER", check="Expires: 0"),
+        sip.reply(401, extra=f"WWW-{CHALLENGE.replace('n1', 'n2')}, stale=true", first=True),
+        sip.wait_for("REGISTER", check="nonce=.n2"),
         sip.reply(200, first=True),
     ) as sipp:
         wait_until_bound(sipp.port)
-        stage = own_stage(
-            trunk=Trunk(
-                registrar=f"sip:127.0.0.1:{sipp.port}",
-                identity="sip:1700@127.0.0.1",
-                user="1700",
-                password="geheim",
-            )
-        )
-        wait_until(lambda: "Expires: 300" in sipp.messages())
+        stage = own_stage(trunk=registered_at(sipp))
+        wait_until(lambda: "registered" in caplog.messages)
         stage.telephony.stop()
 
         assert 0 == sipp.wait(within_seconds=WITHIN_SECONDS), sipp.errors() + sipp.messages()
         assert "geheim" not in sipp.messages()
+    assert "the registration was taken back" == caplog.messages[-1]
+
+
+def test_stop_amid_a_registration_takes_it_back(
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path
+) -> None:
+    """
+    The registrar would else send calls to a service that is gone, until the registration expires.
+    """
+    with carrier(
+        tmp_path,
+        sip.wait_for("REGISTER"),
+        sip.pause(1000),
+        sip.reply(200, extra="Expires: 300", first=True),
+        sip.wait_for("REGISTER", check="Expires: 0"),
+        sip.reply(200, first=True),
+    ) as sipp:
+        wait_until_bound(sipp.port)
+        stage = own_stage(trunk=registered_at(sipp))
+        wait_until(lambda: "REGISTER" in sipp.messages())
+        stage.telephony.stop()
+
+        assert 0 == sipp.wait(within_seconds=WITHIN_SECONDS), sipp.errors() + sipp.messages()
+
+
+def test_silent_registrar_does_not_hold_up_the_stop(
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The wait is bounded, and the log says what stays behind.
+    """
+    with carrier(tmp_path, sip.wait_for("REGISTER"), sip.pause(600_000)) as sipp:
+        wait_until_bound(sipp.port)
+        stage = own_stage(trunk=registered_at(sipp))
+        wait_until(lambda: "REGISTER" in sipp.messages())
+        stage.telephony.stop()
+
+    assert not stage.telephony.is_alive()
+    assert any("keeps us until we expire" in message for message in caplog.messages)
+
+
+def test_wrong_password_is_told(
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A trunk that does not take us is an error in the log, and the service ends as it should.
+    """
+    with carrier(tmp_path, sip.wait_for("REGISTER"), sip.reply(403, first=True)) as sipp:
+        wait_until_bound(sipp.port)
+        stage = own_stage(trunk=registered_at(sipp))
+        wait_until(lambda: any("registrar refused" in message for message in caplog.messages))
+        assert 0 == sipp.wait(within_seconds=WITHIN_SECONDS), sipp.errors()
+        stage.telephony.stop()
+
+    refused = [record for record in caplog.records if "registrar refused" in record.message]
+    assert [403] == [record.__dict__["status"] for record in refused]
 
 
 def test_bridge_goes_through_the_proxy_with_password(

@@ -92,7 +92,7 @@ def test_late_success_of_a_forgotten_refer_is_told(pjsua_stage: PjsuaStage) -> N
         sip.accepted(),
         sip.wait_for("REFER"),
         sip.reply(202),
-        sip.pause(600),
+        sip.told_to_go_on(),
         sip.notify(2, 180, state="active"),
         sip.plain(),
         sip.notify(3, 200, state="terminated"),
@@ -103,6 +103,8 @@ def test_late_success_of_a_forgotten_refer_is_told(pjsua_stage: PjsuaStage) -> N
         refer(pjsua_stage, heard, 8)
         assert TransferProgress(8, 202, final=False) == heard.next(TransferProgress)
         pjsua_stage.do(lambda: heard.leg.abandon_transfer(8))
+        heard.nothing_for(0.2)
+        heard.go_on()
 
         assert TransferProgress(8, 200, final=True) == heard.next(TransferProgress)
         end(pjsua_stage, heard)
@@ -138,11 +140,12 @@ def test_caller_who_leaves_cancels_the_bridge(pjsua_stage: PjsuaStage, tmp_path:
         sip.reply(200),
     ) as target:
         wait_until_bound(target.port)
-        with pjsua_stage.peer(OFFER, sip.accepted(), sip.pause(800), sip.bye()) as heard:
+        with pjsua_stage.peer(OFFER, sip.accepted(), sip.told_to_go_on(), sip.bye()) as heard:
             answered(pjsua_stage, heard)
             bridge(pjsua_stage, heard, target)
 
             assert TransferProgress(5, 180, final=False) == heard.next(TransferProgress)
+            heard.go_on()
             assert HungUp(200, by_us=False) == heard.next(HungUp)
         assert 0 == target.wait(within_seconds=WITHIN_SECONDS), target.errors()
         messages = target.messages()
@@ -185,7 +188,7 @@ def test_bridge_carries_sound_both_ways(pjsua_stage: PjsuaStage, tmp_path: Path)
             sip.reply(180, first=True),
             sip.reply(200, body=sip.sdp(sip.PCMA), first=True),
             sip.wait_for("ACK"),
-            sip.pause(1500),
+            sip.told_to_go_on(),
             sip.send_bye_as_target(),
             sip.plain(),
             rtp=target_rtp.port,
@@ -202,6 +205,7 @@ def test_bridge_carries_sound_both_ways(pjsua_stage: PjsuaStage, tmp_path: Path)
             target_rtp.keep_talking()
             caller_rtp.wait_for_sound()
             target_rtp.wait_for_sound()
+            target.go_on()
 
             assert TargetHungUp(5) == heard.until(TargetHungUp)
             heard.nothing_for(0.2)
