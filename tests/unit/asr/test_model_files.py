@@ -96,6 +96,11 @@ def test_foreign_folder_is_refused_by_vosk(tmp_path: Path) -> None:
     """
     (tmp_path / "am").mkdir()
     (tmp_path / "am" / "final.mdl").write_bytes(b"this is no model")
+    with pytest.raises(ModelDamagedError, match=r"mfcc\.conf: the file is missing"):
+        load_engine("vosk", tmp_path)
+    for name in ("conf/mfcc.conf", "graph/HCLG.fst", "graph/words.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("--sample-frequency=8000\n", encoding="ascii")
 
     with pytest.raises(ModelDamagedError, match="vosk cannot load it"):
         load_engine("vosk", tmp_path)

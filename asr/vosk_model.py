@@ -1,0 +1,115 @@
+"""What must be true of a vosk model folder before it is loaded into a process that has callers.
+
+vosk trusts its files: a graph that does not fit the network, or a file cut short, may end the whole
+process. A folder without checksums or record of ours is therefore tried in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from asr.errors import ModelDamagedError, ModelMissingError
+
+REQUIRED = ("am/final.mdl", "final.mdl")
+_PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "am/final.mdl": (("am/final.mdl",), ("final.mdl",)),
+    "conf/mfcc.conf": (("conf/mfcc.conf",), ("mfcc.conf",)),
+    "graph/HCLG.fst": (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"), ("HCLG.fst",)),
+}
+"""The parts of a model, each with the sets of files that it may consist of."""
+_TRIAL_SECONDS = 300.0
+_ANOTHER = "restore the folder, or name another model"
+EVERYDAY_WORDS = (
+    *("ik", "het", "een", "niet", "van", "voor", "wat", "hoe", "mijn", "wanneer"),
+    *("naar", "worden", "krijgen", "moet", "geen", "maar", "hebben", "waar", "deze", "graag"),
+)
+_LEAST_KNOWN = 5
+"""Of those; a model of another language knows one or two by accident."""
+
+
+def check_parts(model_dir: Path) -> None:
+    """Check that the files are there without which vosk cannot load a folder.
+
+    Raises:
+        ModelDamagedError: A part is missing.
+    """
+    for part, ways in _PARTS.items():
+        if not any(all((model_dir / name).is_file() for name in way) for way in ways):
+            raise ModelDamagedError(model_dir / part, "the file is missing", _ANOTHER)
+
+
+def check_language(model_dir: Path, known: int) -> None:
+    """Refuse a model that hardly knows a Dutch word.
+
+    Args:
+        model_dir: For the message.
+        known: How many of :data:`EVERYDAY_WORDS` it knows.
+
+    Raises:
+        ModelDamagedError: It is a model of another language.
+    """
+    if known < _LEAST_KNOWN:
+        raise ModelDamagedError(
+            model_dir,
+            f"knows {known} of {len(EVERYDAY_WORDS)} everyday Dutch words: it is no Dutch model",
+            "name a Dutch one",
+        )
+
+
+def try_apart(model_dir: Path, *, timeout_seconds: float = _TRIAL_SECONDS) -> None:
+    """Load a folder and let it hear a second of sound, in a process of its own.
+
+    Raises:
+        ModelDamagedError: vosk cannot load it, crashes on it, or does not end.
+    """
+    try:
+        # -P: what happens to lie in the current folder must not be imported.
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "asr.vosk_recogniser", str(model_dir)],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        reason = f"vosk does not load it within {timeout_seconds:.0f} s"
+        raise ModelDamagedError(model_dir, reason, _ANOTHER) from None
+    if not done.returncode:
+        return
+    told = done.stderr.decode("utf-8", "replace")
+    if done.returncode < 0:
+        reason = f"vosk crashes on it ({signal.Signals(-done.returncode).name})"
+    elif "MemoryError" in told or "bad_alloc" in told:
+        reason = "vosk cannot load it (it asks for more memory than there is)"
+    else:
+        # A line of its log: "ERROR (VoskAPI:Read():nnet-nnet.cc:587) What is wrong"
+        errors = re.findall(r"^ERROR \([^\n]*?\) (.+)$", told, re.MULTILINE)
+        why = f" ({errors[0].strip()[:120]})" if errors else ""
+        reason = f"vosk cannot load it{why}"
+    raise ModelDamagedError(model_dir, reason, _ANOTHER)
+
+
+def model_rate_hz(model_dir: Path) -> int:
+    """Read the model's sample rate; vosk's default is 16000.
+
+    Raises:
+        ModelMissingError: There is no such folder.
+        ModelDamagedError: The rate is no multiple of 8000.
+    """
+    if not model_dir.is_dir():
+        raise ModelMissingError(model_dir, "check the path")
+    for name in ("conf/mfcc.conf", "mfcc.conf"):
+        path = model_dir / name
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found = re.search(r"--sample-frequency=(\d+)", text)
+            rate_hz = int(found.group(1)) if found else 16000
+            if rate_hz not in (8000, 16000, 24000, 48000):
+                raise ModelDamagedError(
+                    path, f"sample rate {rate_hz} Hz cannot be made from 8000 Hz", "name another"
+                )
+            return rate_hz
+    return 16000
