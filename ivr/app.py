@@ -13,8 +13,6 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
-from asr.engines import load_engine
-from asr.errors import AsrError
 from intent.catalogue import Catalogue, load_catalogue
 from intent.errors import IntentError
 from intent.registry import Registry
@@ -28,7 +26,6 @@ from ivr.contacts.store import ContactStore
 from ivr.contacts.writer import ContactWriter
 from ivr.engine.engine import Component, Engine
 from ivr.engine.lines import Line
-from ivr.engine.recognition import RecognitionPool
 from ivr.engine.tools import Tools
 from ivr.errors import PromptError, WegwijsError
 from ivr.home import Home
@@ -39,6 +36,7 @@ from ivr.opening_hours import OpeningHours
 from ivr.prompts.book import PromptBook
 from ivr.prompts.hours import spoken_hours
 from ivr.prompts.tts import EspeakNg
+from ivr.recognisers import load_recognition
 from ivr.sip.settings import SipSettings, Srtp, TlsFiles, Trunk
 
 _log = structlog.get_logger("wegwijs.phone")
@@ -49,7 +47,7 @@ _SPARE_SLOTS = 8
 
 
 class ModelUnusableError(WegwijsError):
-    """A model, or the catalogue, cannot be used; the message says which and why."""
+    """The catalogue cannot be used; the message says why."""
 
     code = "model_unusable"
 
@@ -248,11 +246,6 @@ class Phone:
         self._stack = stack
         loop = asyncio.get_running_loop()
         catalogue = catalogue_of(config)
-        try:
-            speech = load_engine(config.recognition.engine, config.recognition.model)
-        except AsrError as error:
-            raise ModelUnusableError(str(error)) from None
-        stack.callback(speech.close)
         self._classifier = ClassifierOfTheDay(model_registry(home), catalogue)
         lines = lines_of(config, catalogue, home, path)
         _refuse_missing_prompts(lines)
@@ -264,10 +257,7 @@ class Phone:
             _log.warning("recovered_calls", count=recovered)
         self._writer = ContactWriter(store, home.spool / "records.jsonl")
         stack.callback(self._writer.close, CLOSE_SECONDS)
-        self._pool = RecognitionPool(
-            speech, self._classifier.current, workers=config.recognition.workers
-        )
-        stack.callback(self._pool.stop)
+        recognition = load_recognition(config, self._classifier.current, self._writer, stack)
         settings = sip_settings(config)
         matrix = FrameMatrix(settings.max_legs + _SPARE_SLOTS)
         self._core = AudioCore(matrix, lambda event: self.engine.audio_event(event))
@@ -277,7 +267,8 @@ class Phone:
             loop=loop,
             ears=self._core,
             prompts=next(book for line in lines.values() if (book := line.prompts)),
-            recognition=self._pool,
+            recognition=recognition.pool,
+            background=recognition.background,
             recognition_deadline_seconds=config.recognition.deadline_seconds,
             observer=Metrics(self.registry),
             now=utc_now,
@@ -300,12 +291,17 @@ class Phone:
             ComponentMetrics(
                 audio=self._core.counters,
                 writer=self._writer.counters,
-                recognition_waiting=self._pool.waiting,
+                recognition=recognition.counters,
                 ready=lambda: not self.engine.not_ready(),
                 ages=self._retention.ages,
             )
         )
-        app = make_app(self.registry, live=self.engine.live, not_ready=self.engine.not_ready)
+        app = make_app(
+            self.registry,
+            live=self.engine.live,
+            not_ready=self.engine.not_ready,
+            recognisers=recognition.pool.engines,
+        )
         self._http = HttpServer(
             app, address=config.service.http_address, port=config.service.http_port
         )

@@ -57,6 +57,7 @@ Port = Annotated[Whole, Field(ge=0, le=65535)]
 MaybePort = Annotated[Port | None, BeforeValidator(lambda value: None if value is False else value)]
 """``false`` leaves the transport out: TOML has no null."""
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Days = Annotated[Whole, Field(ge=1)]
 
 
@@ -143,16 +144,47 @@ class SipSection(_Section):
     """Numbers refused with 603; a star at the end stands for any rest."""
 
 
+class SecondSection(_Section):
+    """``[recognition.second]``: an engine for what the first is unsure of, and for labelling."""
+
+    engine: str
+    model: Path | None = None
+    """As ``recognition.model``."""
+    workers: Whole = Field(default=1, ge=1, le=64)
+    """Threads for callers who wait; one more, of the lowest priority, hears recordings again."""
+    unsure_below: Share = 0.6
+    """Confidence of the first engine below which the caller waits for this one; 0: never."""
+    deadline_seconds: Positive | None = None
+    """From the end of a turn; the first engine's transcript counts when this one is later. As
+    long as ``recognition.deadline_seconds`` when absent."""
+    share_of_calls: Share = 1.0
+    """Of the calls, those whose recordings it transcribes after the call; 0: none."""
+    most_waiting: Whole = Field(default=200, ge=1, le=100_000)
+    """Recordings that may wait for that; further ones are dropped."""
+
+
+class BreakerSection(_Section):
+    """``[recognition.breaker]``: when an engine that fails is left alone."""
+
+    failures: Whole = Field(default=5, ge=1, le=1000)
+    """Failures and missed deadlines within the window."""
+    window_seconds: Positive = 30.0
+    cooldown_seconds: Positive = 15.0
+    """After this, one turn tries the engine again."""
+
+
 class RecognitionSection(_Section):
     """``[recognition]``: speech to text."""
 
     engine: str = "vosk"
     model: Path | None = None
-    """Folder of the model; the embedded Dutch one when absent."""
+    """Name of an installed model, or its folder; the embedded Dutch one when absent."""
     workers: Whole = Field(default=2, ge=1, le=256)
     """Threads; one core each when all are busy."""
     deadline_seconds: Positive = 1.0
     """From the end of a turn to its transcript; later means the last stable partial."""
+    second: SecondSection | None = None
+    breaker: BreakerSection = BreakerSection()
 
 
 class CatalogueSection(_Section):

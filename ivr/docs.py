@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from ivr.audio.core import AudioCounters
 from ivr.call.diagram import markdown_table, mermaid
 from ivr.contacts.writer import WriterCounters
+from ivr.engine.recognition import RecognitionCounters
 from ivr.metrics import ComponentMetrics, Metrics
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
@@ -31,7 +32,7 @@ def metrics_table() -> str:
         ComponentMetrics(
             audio=lambda: audio,
             writer=lambda: writer,
-            recognition_waiting=lambda: 0,
+            recognition=RecognitionCounters,
             ready=lambda: True,
             ages=lambda: {"audio": 0.0, "text": 0.0, "features": 0.0},
         )

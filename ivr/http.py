@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from ivr.engine.engine import LiveCall
+from ivr.engine.guarded import EngineHealth
 from ivr.errors import ConfigError
 
 _START_SECONDS = 5.0
@@ -27,6 +28,7 @@ def make_app(
     *,
     live: Callable[[], Sequence[LiveCall]],
     not_ready: Callable[[], Sequence[str]],
+    recognisers: Callable[[], Sequence[EngineHealth]],
 ) -> FastAPI:
     """Return the application.
 
@@ -34,6 +36,8 @@ def make_app(
         registry: Holds the metrics.
         live: The calls of this moment.
         not_ready: Why calls are refused now; empty when they are not.
+        recognisers: The speech engines that are loaded. One that is left alone for a while does
+            not make the service unready: callers choose from the keuzemenu meanwhile.
     """
     app = FastAPI(title="Wegwijs phone", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -51,6 +55,15 @@ def make_app(
         status: dict[str, Any] = {"status": "not ready" if reasons else "ready"}
         if reasons:
             status["because"] = reasons
+        status["recognisers"] = [
+            {
+                "recogniser": health.place.value,
+                "engine": health.engine,
+                "model": health.model,
+                "breaker": health.state.value,
+            }
+            for health in recognisers()
+        ]
         return JSONResponse(status, status_code=503 if reasons else 200)
 
     @app.get("/calls")

@@ -19,6 +19,8 @@ from prometheus_client.registry import Collector
 
 from ivr.audio.core import AudioCounters
 from ivr.contacts.writer import WriterCounters
+from ivr.engine.breaker import BreakerState
+from ivr.engine.recognition import RecognitionCounters
 
 _STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.2, 2.0, 5.0)
 _DEAD_AIR_BUCKETS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.2, 2.0, 5.0)
@@ -49,7 +51,8 @@ class Metrics:
         )
         self._stages = Histogram(
             "wegwijs_stage_seconds",
-            "How long a stage of a caller's turn took: endpoint, recognition, classification.",
+            "How long a stage of a caller's turn took: endpoint, recognition, classification; "
+            "second_pass is the part of recognition in which the second engine was waited for.",
             labelnames=["line", "stage"],
             buckets=_STAGE_BUCKETS,
             registry=registry,
@@ -144,7 +147,7 @@ class ComponentMetrics(Collector):
     Args:
         audio: The audio core's.
         writer: The contact writer's.
-        recognition_waiting: Work items that wait for a recognition thread.
+        recognition: The recognition pool's.
         ready: Whether calls are taken.
         ages: Of the oldest recording, transcript and decision; None while unknown.
     """
@@ -154,13 +157,13 @@ class ComponentMetrics(Collector):
         *,
         audio: Callable[[], AudioCounters],
         writer: Callable[[], WriterCounters],
-        recognition_waiting: Callable[[], int],
+        recognition: Callable[[], RecognitionCounters],
         ready: Callable[[], bool],
         ages: Callable[[], dict[str, float]],
     ) -> None:
         self._audio = audio
         self._writer = writer
-        self._recognition_waiting = recognition_waiting
+        self._recognition = recognition
         self._ready = ready
         self._ages = ages
 
@@ -170,13 +173,15 @@ class ComponentMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield today's numbers."""
-        audio, writer = self._audio(), self._writer()
+        audio, writer, recognition = self._audio(), self._writer(), self._recognition()
         yield _gauge("wegwijs_ready", "1 while calls are taken.", float(self._ready()))
         depth = GaugeMetricFamily("wegwijs_queue_depth", "What waits, by queue.", labels=["queue"])
-        depth.add_metric(["recognition"], self._recognition_waiting())
+        depth.add_metric(["recognition"], recognition.waiting)
+        depth.add_metric(["background_pass"], recognition.background_waiting)
         depth.add_metric(["records"], writer.queue_depth)
         depth.add_metric(["disk"], writer.jobs_depth)
         yield depth
+        yield from _recognition(recognition)
         yield _counter("wegwijs_audio_frames", "20 ms frames processed.", audio.frames)
         yield _counter("wegwijs_audio_late_ticks", "Ticks that began late.", audio.late_ticks)
         yield HistogramMetricFamily(
@@ -211,6 +216,43 @@ class ComponentMetrics(Collector):
         for kind, seconds in self._ages().items():
             oldest.add_metric([kind], seconds)
         yield oldest
+
+
+def _recognition(counters: RecognitionCounters) -> Iterator[Metric]:
+    breaker = GaugeMetricFamily(
+        "wegwijs_recogniser_breaker",
+        "1 for the state of each speech engine's circuit breaker: closed, open or half_open.",
+        labels=["recogniser", "engine", "state"],
+    )
+    uses = CounterMetricFamily(
+        "wegwijs_recogniser_uses",
+        "Uses of each speech engine that are over, by result; refused is the breaker's doing.",
+        labels=["recogniser", "engine", "result"],
+    )
+    for health in counters.engines:
+        names = [health.place.value, health.engine]
+        for state in BreakerState:
+            breaker.add_metric([*names, state.value], float(health.state is state))
+        for result, count in sorted(health.uses.items()):
+            uses.add_metric([*names, result], count)
+    yield breaker
+    yield uses
+    for name, text, results in (
+        (
+            "wegwijs_second_passes",
+            "Turns for which an unsure first engine had the second one asked, by result.",
+            counters.second_passes,
+        ),
+        (
+            "wegwijs_background_passes",
+            "Recordings given to the second engine after their calls, by result.",
+            counters.background_passes,
+        ),
+    ):
+        passes = CounterMetricFamily(name, text, labels=["result"])
+        for result, count in sorted(results.items()):
+            passes.add_metric([result], count)
+        yield passes
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

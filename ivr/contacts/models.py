@@ -90,6 +90,9 @@ class Call(Base):
     """When a later process completed this record, because the one that took the call died."""
 
     utterances: Mapped[list[Utterance]] = relationship(order_by="Utterance.number")
+    other_readings: Mapped[list[OtherReading]] = relationship(
+        order_by="(OtherReading.number, OtherReading.heard_in)"
+    )
     decisions: Mapped[list[Decision]] = relationship(order_by="Decision.number")
     transfers: Mapped[list[TransferAttempt]] = relationship(order_by="TransferAttempt.number")
     latencies: Mapped[list[StageLatency]] = relationship(
@@ -121,6 +124,27 @@ class Utterance(Base):
     alternatives: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     recogniser: Mapped[str]
     recogniser_version: Mapped[str]
+    failure: Mapped[str]
+
+
+class OtherReading(Base):
+    """What an engine heard in a turn that was decided on what another one heard."""
+
+    __tablename__ = "other_readings"
+    __table_args__ = (Index("ix_other_readings_at", "at"),)
+
+    call_id: Mapped[str] = mapped_column(ForeignKey(Call.call_id), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    heard_in: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    transcript: Mapped[str | None]
+    """``None`` when it has expired, with the recording."""
+    confidence: Mapped[float | None]
+    words: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    alternatives: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    recogniser: Mapped[str]
+    recogniser_version: Mapped[str]
+    seconds: Mapped[float | None]
     failure: Mapped[str]
 
 

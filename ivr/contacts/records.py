@@ -97,6 +97,37 @@ class UtteranceHeard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherReadingHeard:
+    """What an engine heard in a turn that was decided on what another one heard.
+
+    For those who label; it expires with the recording. Key: ``call_id``, ``number``, ``heard_in``.
+    """
+
+    call_id: str
+    number: int
+    """Of the utterance."""
+    heard_in: str
+    """``first``; ``second``, while the caller waited; or ``background``, after the call."""
+    at: datetime
+    """When the turn ended."""
+    transcript: str = field(default="", repr=False)
+    """Empty: nothing was understood."""
+    confidence: float | None = None
+    """0..1; ``None`` when the engine failed."""
+    words: tuple[WordHeard, ...] = field(default=(), repr=False)
+    alternatives: tuple[str, ...] = field(default=(), repr=False)
+    recogniser: str = ""
+    recogniser_version: str = ""
+    seconds: float = 0.0
+    """How long the engine worked on it after the turn."""
+    failure: str = ""
+    """Code of the engine's failure, empty when there was none."""
+
+    def __post_init__(self) -> None:
+        _check(self.call_id, self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionTaken:
     """One decision of the policy, the caller's key, or a rule. Key: ``call_id``, ``number``."""
 
@@ -186,6 +217,7 @@ ContactRecord = (
     CallOpened
     | CallAnswered
     | UtteranceHeard
+    | OtherReadingHeard
     | DecisionTaken
     | TransferTried
     | StageMeasured
@@ -198,6 +230,7 @@ _KINDS: dict[str, type[Any]] = {
         CallOpened,
         CallAnswered,
         UtteranceHeard,
+        OtherReadingHeard,
         DecisionTaken,
         TransferTried,
         StageMeasured,

@@ -1,5 +1,8 @@
 """Expires what was kept: audio first, then text, then features, each on its own clock.
 
+What another engine heard goes with the recording: it is kept for those who label, and they need
+both.
+
 What stays for statistics is the bare call: line, moments, outcome, thema, group, latencies.
 """
 
@@ -18,7 +21,7 @@ from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from ivr.contacts.database import translated
-from ivr.contacts.models import Call, Decision, TransferAttempt, Utterance
+from ivr.contacts.models import Call, Decision, OtherReading, TransferAttempt, Utterance
 from ivr.contacts.store import ContactStore
 from ivr.errors import ContactStoreError
 
@@ -86,6 +89,7 @@ def purge(
     if spool is not None:
         _purge_rejected(spool, now - timedelta(days=text_days))
     with translated(store.engine, "expiring contact records"):
+        _purge_readings(store, audio_before, batch_size)
         texts = _purge_text(store, now - timedelta(days=text_days), batch_size)
         features = _purge_features(store, now - timedelta(days=features_days), batch_size)
         _forget_journal(store)
@@ -199,9 +203,24 @@ def _day(recordings: Path, folder: Path) -> datetime | None:
         return None
 
 
-def _text_left(table: type[Utterance] = Utterance) -> Any:
+def _text_left(table: type[Utterance] | type[OtherReading] = Utterance) -> Any:
     return or_(
         table.transcript.is_not(None), table.words.is_not(None), table.alternatives.is_not(None)
+    )
+
+
+def _purge_readings(store: ContactStore, before: datetime, batch_size: int) -> None:
+    table = OtherReading
+    key = (table.call_id, table.number, table.heard_in)
+    _in_batches(
+        store,
+        batch_size,
+        select(*key).where(table.at < before, _text_left(table)),
+        lambda keys: (
+            update(table)
+            .where(tuple_(*key).in_(keys))
+            .values(transcript=None, words=None, alternatives=None)
+        ),
     )
 
 
@@ -297,7 +316,10 @@ def _with_ages(
         return None if moment is None else max(0.0, (now - moment).total_seconds())
 
     with translated(store.engine, "reading ages"), Session(store.engine) as session:
-        oldest_text = session.scalar(select(func.min(Utterance.at)).where(_text_left()))
+        oldest_texts = [
+            session.scalar(select(func.min(table.at)).where(_text_left(table)))
+            for table in (Utterance, OtherReading)
+        ]
         oldest_features = session.scalar(
             select(func.min(Decision.at)).where(
                 or_(Decision.ranking.is_not(None), Decision.costs.is_not(None))
@@ -306,6 +328,6 @@ def _with_ages(
     return replace(
         report,
         oldest_recording_seconds=age(min((m for _, m in _files(recordings)), default=None)),
-        oldest_text_seconds=age(oldest_text),
+        oldest_text_seconds=age(min((at for at in oldest_texts if at is not None), default=None)),
         oldest_features_seconds=age(oldest_features),
     )

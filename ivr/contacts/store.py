@@ -19,13 +19,22 @@ from sqlalchemy.orm import Session, selectinload
 from ivr.call.states import Outcome
 from ivr.contacts.database import migrate, open_engine, shown, translated
 from ivr.contacts.errors import RecordRefusedError
-from ivr.contacts.models import Base, Call, Decision, StageLatency, TransferAttempt, Utterance
+from ivr.contacts.models import (
+    Base,
+    Call,
+    Decision,
+    OtherReading,
+    StageLatency,
+    TransferAttempt,
+    Utterance,
+)
 from ivr.contacts.records import (
     CallAnswered,
     CallEnded,
     CallOpened,
     ContactRecord,
     DecisionTaken,
+    OtherReadingHeard,
     StageMeasured,
     TransferTried,
     UtteranceHeard,
@@ -37,6 +46,7 @@ __all__ = ["ContactStore", "RecordRefusedError"]
 _LONGEST_INDEXED_TEXT = 256  # PostgreSQL refuses index entries above 2704 octets
 _PARTS: dict[type[Any], tuple[type[Base], tuple[str, ...]]] = {
     UtteranceHeard: (Utterance, ("number",)),
+    OtherReadingHeard: (OtherReading, ("number", "heard_in")),
     DecisionTaken: (Decision, ("number",)),
     TransferTried: (TransferAttempt, ("number",)),
     StageMeasured: (StageLatency, ("turn", "stage")),
@@ -249,6 +259,7 @@ class ContactStore:
 def _whole() -> Any:
     return select(Call).options(
         selectinload(Call.utterances),
+        selectinload(Call.other_readings),
         selectinload(Call.decisions),
         selectinload(Call.transfers),
         selectinload(Call.latencies),

@@ -21,8 +21,8 @@ from ivr.call.states import CallState, Outcome
 from ivr.engine import ports
 from ivr.engine.hearing import Hearing
 from ivr.engine.lines import Line
-from ivr.engine.recognition import Heard
 from ivr.engine.register import CallRegister
+from ivr.engine.session import Heard
 from ivr.engine.settling import to_ranking
 from ivr.engine.tools import Tools
 from ivr.errors import WegwijsError
@@ -73,6 +73,7 @@ class Call:
             tools.recognition_deadline_seconds,
             line,
             register,
+            tools.background,
             understood=self._understood,
             idle=self._perhaps_gone,
         )
@@ -360,6 +361,8 @@ class Call:
         if self._ended:
             return
         self._stage("recognition", heard.recognition_seconds)
+        if heard.second_pass_seconds is not None:
+            self._stage("second_pass", heard.second_pass_seconds)
         if heard.failure:
             self._tools.observer.failed(heard.failure)
         text = heard.transcript.text if heard.transcript is not None else ""
@@ -425,6 +428,7 @@ class Call:
         for number in self._register.transfers_open():
             self._transfer_over(number, unsettled)
         self._register.ended(end)
+        self._hearing.call_ended()
         seconds = self._tools.loop.time() - self._began
         self._tools.observer.call_ended(self.line.number, end.outcome, end.reason, seconds)
         self._tools.observer.state_changed(self.line.number, CallState.ENDED, None)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from ivr.call import actions as act
 from ivr.engine import ports
+from ivr.engine.background import BackgroundPass
 from ivr.engine.lines import Line
-from ivr.engine.recognition import Heard, RecognitionPool, Session
-from ivr.engine.register import CallRegister
+from ivr.engine.recognition import RecognitionPool
+from ivr.engine.register import CallRegister, Recorded
+from ivr.engine.session import Heard, Session
 from ivr.engine.settling import Settling
 
 _SAMPLE_RATE_HZ = 8000
@@ -28,6 +31,7 @@ class Hearing:
         deadline_seconds: From the end of a turn to its transcript.
         line: The called line.
         register: Writes recordings and utterances of this call.
+        background: Transcribes recordings once more after the call; None where nobody does.
         understood: Told what came of a turn.
         idle: Told when no turn is being recognised any more.
     """
@@ -40,6 +44,7 @@ class Hearing:
         deadline_seconds: float,
         line: Line,
         register: CallRegister,
+        background: BackgroundPass | None,
         *,
         understood: Callable[[act.Recognise, Heard], None],
         idle: Callable[[], None],
@@ -50,11 +55,15 @@ class Hearing:
         self._deadline_seconds = deadline_seconds
         self._line = line
         self._register = register
+        self._background = background
         self._understood = understood
         self._idle = idle
         self._session: Session | None = None
-        self._pending: dict[int, asyncio.TimerHandle] = {}
-        """Utterances that are being recognised, with the deadline of each."""
+        self._pending: dict[int, list[asyncio.TimerHandle]] = {}
+        """Utterances that are being recognised, with the deadlines of each."""
+        self._again: list[Recorded] = []
+        """Recorded turns that only the first engine heard."""
+        self._is_over = False
         self.since = float("inf")
         """On the loop's clock; what the audio thread told before is about an earlier turn."""
 
@@ -92,7 +101,7 @@ class Hearing:
             lambda pause_ms: self._ears.set_pause(slot, pause_ms),
         )
         return self._recognition.open(
-            lambda partial, classification: settling.partial(classification, partial.confidence)
+            lambda heard, classification: settling.partial(classification, heard.confidence)
         )
 
     def ignore(self, slot: int | None) -> None:
@@ -118,21 +127,51 @@ class Hearing:
         number = self._register.utterance_recorded(pcm if keeps else None, seconds)
 
         def heard(result: Heard) -> None:
-            self._pending.pop(number).cancel()
+            for timer in self._pending.pop(number):
+                timer.cancel()
+            self._keep_for_later(number, result)
             self._register.utterance_heard(number, result)
             self._understood(action, result)
             self._idle()
 
-        def late() -> None:
-            result = session.late()
+        def late(give_up: Callable[[], Heard | None]) -> None:
+            result = give_up()
             # None: the result was faster and is on its way to this thread.
             if result is not None:
                 heard(result)
 
         self._session = None
-        self._pending[number] = self._loop.call_later(self._deadline_seconds, late)
-        session.finish(lambda result: _in_loop(self._loop, heard, result))
+        timers = [self._loop.call_later(self._deadline_seconds, late, session.late)]
+        second = self._recognition.second
+        if second is not None and second.rules.deadline_seconds is not None:
+            seconds = min(second.rules.deadline_seconds, self._deadline_seconds)
+            timers.append(self._loop.call_later(seconds, late, session.give_up_second))
+        self._pending[number] = timers
+        session.finish(
+            lambda result: _in_loop(self._loop, heard, result),
+            utterance=pcm if second is not None else None,
+        )
         return True
+
+    def call_ended(self) -> None:
+        """The call has its outcome: what was recorded may be heard once more."""
+        self._is_over = True
+        self._hand_over()
+
+    def _keep_for_later(self, number: int, heard: Heard) -> None:
+        recorded = self._register.recording_of(number)
+        if self._background is None or recorded is None or heard.second_heard:
+            return
+        self._again.append(recorded)
+        if self._is_over:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        background, again = self._background, self._again
+        self._again = []
+        if background is not None and background.wants(self._register.call_id):
+            for recorded in again:
+                self._register.once_written(partial(background.offer, recorded))
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Heard], None], heard: Heard) -> None:

@@ -6,15 +6,17 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from asr.recogniser import Transcript
 from ivr.audio import recording
 from ivr.call.actions import End, RecordChoice
 from ivr.call.policy import Decision, DecisionAction
 from ivr.call.routing import Attempt
 from ivr.contacts import records
+from ivr.engine.passes import Reading
 from ivr.engine.ports import Pcm
-from ivr.engine.recognition import Heard
+from ivr.engine.session import Heard
 
 
 class RecordSink(Protocol):
@@ -45,6 +47,24 @@ class RecordingFolder(Protocol):
 
     def recording_reference(self, path: Path) -> str:
         """What the record says instead of the path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A turn of which there is a recording."""
+
+    call_id: str
+    number: int
+    at: datetime.datetime
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    path: Path | None
+    """None when there is no recording."""
+    audio_seconds: float
+    at: datetime.datetime
 
 
 @dataclass(slots=True)
@@ -84,7 +104,8 @@ class CallRegister:
         self._keeps_number = keeps_number
         self._turn = 0
         self._utterance = 0
-        self._recordings: dict[int, tuple[str | None, float, datetime.datetime]] = {}
+        self._turns: dict[int, _Turn] = {}
+        """Utterances of which nothing is known yet but their sound."""
         self._decisions = 0
         self._language = ""
         self._model = ""
@@ -136,58 +157,48 @@ class CallRegister:
         """Write the turn's audio, when the line keeps it; returns the utterance's number."""
         self._utterance += 1
         number, at = self._utterance, self._now()
-        reference: str | None = None
+        kept: Path | None = None
         if pcm is not None and len(pcm):
             path = self._folder.recording_path(self.call_id, number, at)
             audio = pcm
             if self._sink.submit_job(lambda: _write(path, audio)):
-                reference = self._folder.recording_reference(path)
-        self._recordings[number] = (reference, audio_seconds, at)
+                kept = path
+        self._turns[number] = _Turn(kept, audio_seconds, at)
         return number
+
+    def recording_of(self, number: int) -> Recorded | None:
+        """The recording of an utterance that is not heard yet; None when there is none."""
+        turn = self._turns[number]
+        if turn.path is None:
+            return None
+        return Recorded(call_id=self.call_id, number=number, at=turn.at, path=turn.path)
+
+    def once_written(self, work: Callable[[], object]) -> None:
+        """Do this when the recordings so far are on the disk; not at all when too much waits."""
+        self._sink.submit_job(work)
 
     def utterance_heard(self, number: int, heard: Heard) -> None:
         """What came of an utterance."""
-        reference, audio_seconds, at = self._recordings.pop(number)
+        turn = self._turns.pop(number)
         transcript = heard.transcript
         if heard.classification is not None:
             self._language = heard.classification.language
             self._model = heard.classification.model
-        if transcript is None:
-            self._sink.submit(
-                records.UtteranceHeard(
-                    call_id=self.call_id,
-                    number=number,
-                    at=at,
-                    audio_seconds=audio_seconds,
-                    recording=reference,
-                    failure=heard.failure,
-                )
-            )
-            return
+        spoken = {} if transcript is None else _spoken(transcript)
+        reference = None if turn.path is None else self._folder.recording_reference(turn.path)
         self._sink.submit(
             records.UtteranceHeard(
                 call_id=self.call_id,
                 number=number,
-                at=at,
-                audio_seconds=audio_seconds,
+                at=turn.at,
+                audio_seconds=turn.audio_seconds,
                 recording=reference,
-                transcript=transcript.text,
-                confidence=transcript.confidence,
-                words=tuple(
-                    records.WordHeard(
-                        text=word.text,
-                        confidence=word.confidence,
-                        start_seconds=word.start_seconds,
-                        end_seconds=word.end_seconds,
-                    )
-                    for word in transcript.words
-                ),
-                alternatives=tuple(a.text for a in transcript.alternatives),
-                recogniser=transcript.engine,
-                recogniser_version=transcript.model,
                 failure=heard.failure,
+                **spoken,
             )
         )
+        if heard.other is not None:
+            self._sink.submit(other_reading(self.call_id, number, turn.at, heard.other))
 
     def decided(self, decision: Decision, *, applied: bool) -> None:
         """The policy decided, on paper or for real."""
@@ -278,6 +289,53 @@ class CallRegister:
                 caller_encrypted=self._callback_number,
             )
         )
+
+
+def other_reading(
+    call_id: str, number: int, at: datetime.datetime, reading: Reading
+) -> records.OtherReadingHeard:
+    """The record of what another engine heard in an utterance.
+
+    Args:
+        call_id: Of the call.
+        number: Of the utterance.
+        at: Of the utterance: the reading expires with the recording, whenever it was made.
+        reading: What was heard.
+    """
+    spoken = {} if reading.transcript is None else _spoken(reading.transcript)
+    return records.OtherReadingHeard(
+        **{
+            "call_id": call_id,
+            "number": number,
+            "heard_in": reading.heard_in,
+            "at": at,
+            "recogniser": reading.engine,
+            "recogniser_version": reading.model,
+            "seconds": reading.seconds,
+            "failure": reading.failure,
+            **spoken,
+        }
+    )
+
+
+def _spoken(transcript: Transcript) -> dict[str, Any]:
+    """The fields that every record of a transcript has."""
+    return {
+        "transcript": transcript.text,
+        "confidence": transcript.confidence,
+        "words": tuple(
+            records.WordHeard(
+                text=word.text,
+                confidence=word.confidence,
+                start_seconds=word.start_seconds,
+                end_seconds=word.end_seconds,
+            )
+            for word in transcript.words
+        ),
+        "alternatives": tuple(reading.text for reading in transcript.alternatives),
+        "recogniser": transcript.engine,
+        "recogniser_version": transcript.model,
+    }
 
 
 def _write(path: Path, pcm: Pcm) -> None:

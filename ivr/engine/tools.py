@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivr.engine import ports
+from ivr.engine.background import BackgroundPass
 from ivr.engine.observer import Observer
 from ivr.engine.recognition import RecognitionPool
 
@@ -21,6 +22,8 @@ class Tools:
     prompts: ports.Prompts
     recognition: RecognitionPool
     recognition_deadline_seconds: float
+    background: BackgroundPass | None = None
+    """Transcribes recordings after their calls; None without a second engine."""
     observer: Observer
     now: Callable[[], datetime.datetime]
     """Aware wall-clock time."""

@@ -13,7 +13,7 @@ import structlog
 from asr.errors import RecogniserFailedError
 from ivr.contacts.records import UtteranceHeard
 from ivr.engine.ports import DigitPressed
-from ivr.engine.recognition import Heard
+from ivr.engine.session import Heard
 from ivr.log import configure_logging
 from tests.engine_fakes import Said, ranking
 from tests.unit.engine.stage import Stage, stage

@@ -10,8 +10,10 @@ import pytest
 
 from asr.recogniser import Capabilities, Partial, Recogniser, Transcript
 from intent.classifier import Classification
+from ivr.engine.breaker import BreakerRules
 from ivr.engine.ports import Pcm
-from ivr.engine.recognition import Heard, RecognitionPool, Session
+from ivr.engine.recognition import RecognitionPool
+from ivr.engine.session import Heard, Session
 from tests.engine_fakes import FakeClassifier, FakeSpeechEngine, LoopThreads, Said
 from tests.virtual_time import VirtualLoop
 
@@ -103,7 +105,7 @@ def engine() -> GateEngine:
 
 @pytest.fixture
 def pool(engine: GateEngine) -> Iterator[RecognitionPool]:
-    made = RecognitionPool(engine, FakeClassifier, workers=3)
+    made = RecognitionPool(engine, FakeClassifier, workers=3, breaker=BreakerRules(failures=1000))
     yield made
     engine.gate.set()
     made.stop()
