@@ -35,6 +35,8 @@ class Facts:
     repeats: int = 0
     no_inputs: int = 0
     replays: int = 0
+    silent: bool = False
+    """The menu follows silence, and no key was pressed since."""
 
     decision: Decision | None = None
     likeliest: tuple[str, ...] = ()

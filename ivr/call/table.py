@@ -108,7 +108,7 @@ TABLE: tuple[Row, ...] = (
         asking.ask_again_after_silence,
         S.PROMPTING,
     ),
-    Row(S.LISTENING, ev.TimerExpired, None, asking.forget_ranking, S.MENU),
+    Row(S.LISTENING, ev.TimerExpired, None, asking.offer_menu_after_silence, S.MENU),
     # deciding
     Row(S.DECIDING, ev.ThemaRanked, asking.menu_decides, asking.decide_on_paper, S.MENU),
     Row(
@@ -183,7 +183,7 @@ TABLE: tuple[Row, ...] = (
     Row(S.MENU, ev.Digit, choosing.may_replay, choosing.replay_menu, S.MENU),
     Row(S.MENU, ev.Digit, None, choosing.to_human, S.ANNOUNCING),
     Row(S.MENU, ev.PromptFinished, None, choosing.wait_for_key, None),
-    Row(S.MENU, ev.TimerExpired, choosing.may_replay, choosing.replay_menu, S.MENU),
+    Row(S.MENU, ev.TimerExpired, choosing.may_replay_after_silence, choosing.replay_menu, S.MENU),
     Row(S.MENU, ev.TimerExpired, None, choosing.to_human, S.ANNOUNCING),
     *_ignored((S.MENU,), ev.SpeechStarted, ev.UtteranceEnded),
     # whatever happens before a transfer

@@ -32,7 +32,7 @@ from ivr.errors import ContactStoreError, PromptError, WegwijsError
 _TURN_SECONDS: Final = 0.1
 _DIAL_SECONDS: Final = 15.0
 _CALL_SECONDS: Final = 240.0
-"""A caller who says nothing hears everything twice; that takes a minute and a half."""
+"""A caller who is not understood hears everything twice; that takes a minute and a half."""
 _RECORD_SECONDS: Final = 15.0
 _TALK_SECONDS: Final = 1.0
 

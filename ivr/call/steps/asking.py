@@ -109,6 +109,12 @@ def ask_again_after_silence(facts: Facts, event: Event) -> Iterator[Action]:
     yield from ()
 
 
+def offer_menu_after_silence(facts: Facts, event: Event) -> Iterator[Action]:
+    """Offer the busiest groups, once: nobody was heard."""
+    facts.silent = True
+    yield from forget_ranking(facts, event)
+
+
 def _decide(facts: Facts, event: Event) -> Decision:
     assert isinstance(event, ev.ThemaRanked)
     return decide(

@@ -147,9 +147,16 @@ def may_replay(facts: Facts, event: Event) -> bool:
     return facts.replays < facts.rules.menu_replays_most
 
 
+def may_replay_after_silence(facts: Facts, event: Event) -> bool:
+    """Replays left, and something was heard of the caller."""
+    # Who says nothing and presses nothing needs a human, not the same menu once more.
+    return may_replay(facts, event) and not facts.silent
+
+
 def replay_menu(facts: Facts, event: Event) -> Iterator[Action]:
     """Say the same menu again."""
     facts.replays += 1
+    facts.silent = False
     prompt = Prompt.INVALID_CHOICE if isinstance(event, ev.Digit) else Prompt.KEUZEMENU
     facts.say = (SpokenPrompt(prompt=prompt, options=facts.options),)
     yield from ()

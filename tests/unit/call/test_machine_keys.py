@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ivr.call import actions as act
@@ -164,6 +166,33 @@ def test_silence_in_the_menu_replays_it_then_gets_a_human() -> None:
     talk.prompt_finished()
     talk.timeout()
     assert SpokenPrompt(prompt=Prompt.ANNOUNCE_GENERAL) == talk.said()[-1]
+
+
+def test_silence_that_led_to_the_menu_gets_a_human_after_it() -> None:
+    """
+    Who has said and pressed nothing does not hear the same menu twice.
+    """
+    talk = call_in(CallState.LISTENING, replace(RULES, no_input_most=0))
+    talk.timeout()
+    assert CallState.MENU is talk.state
+    talk.prompt_finished()
+    talk.timeout()
+
+    assert SpokenPrompt(prompt=Prompt.ANNOUNCE_GENERAL) == talk.said()[-1]
+
+
+def test_wrong_key_after_silence_is_no_silence() -> None:
+    """
+    Somebody is there, and hears the menu as often as everybody.
+    """
+    talk = call_in(CallState.LISTENING, replace(RULES, no_input_most=0, menu_replays_most=2))
+    talk.timeout()
+    talk.send(ev.Digit("9"))
+    assert Prompt.INVALID_CHOICE is talk.said()[-1].prompt
+    talk.prompt_finished()
+    talk.timeout()
+
+    assert Prompt.KEUZEMENU is talk.said()[-1].prompt
 
 
 def test_speech_in_the_menu_changes_nothing() -> None:

@@ -133,13 +133,13 @@ def test_asking_again_depends_on_the_recogniser(confidence: float) -> None:
 
 def test_silent_caller_reaches_a_human() -> None:
     """
-    Asked once more, offered the menu twice, then put through: nobody is kept for nothing.
+    Asked once more, offered the menu once, then put through: nobody is kept for nothing.
     """
     with stage() as s:
         leg = s.incoming()
         s.loop.pass_seconds(60.0)
 
-        assert ["notice", "question", "no_input", MENU, MENU, "announce_general"] == s.heard(leg)
+        assert ["notice", "question", "no_input", MENU, "announce_general"] == s.heard(leg)
         assert [uri("algemeen")] == s.targets(leg)
         assert "routed" == s.end().outcome
 
