@@ -329,7 +329,7 @@ class Phone:
 
     async def drain(self) -> None:
         """Refuse new calls and let those that last end, within the configured time."""
-        self._telephony.options_status = 503
+        self._telephony.options_retry_after_seconds = self._config.service.retry_after_seconds
         left = await self.engine.drain(self._config.service.drain_seconds)
         if left:
             _log.warning("drain_timeout", calls_left=left)

@@ -165,7 +165,7 @@ class FakeTelephony:
         self.transfers: dict[str, Outcome] = {}
         """What becomes of a transfer to a target; others reach theirs."""
         self.legs: list[FakeLeg] = []
-        self.options_status = 200
+        self.options_retry_after_seconds: int | None = None
         self.started = False
         self.alive = True
         self._loop = loop

@@ -45,15 +45,15 @@ class PjsuaTelephony:
         self, settings: SipSettings, matrix: FrameMatrix, loop: asyncio.AbstractEventLoop
     ) -> None:
         self.settings = settings
-        self.options_status = 200
-        """SIP status for OPTIONS: set 503 while draining, and dispatchers look elsewhere."""
+        self.options_retry_after_seconds: int | None = None
+        """When set, while draining, OPTIONS gets 503 and dispatchers look elsewhere."""
         self._loop = loop
         self._on_offered: Callable[[Leg], None] = lambda leg: None
         self._runtime = Runtime(
             settings,
             on_incoming=self._on_incoming,
             on_rejected=self._on_rejected,
-            options_status=lambda: self.options_status,
+            options_retry_after=lambda: self.options_retry_after_seconds,
             before_close=self._say_goodbye,
         )
         self._owner = OwnerThread(self._runtime, "telephony")

@@ -70,6 +70,17 @@ def _library() -> ctypes.CDLL:
         ctypes.c_void_p,
         ctypes.POINTER(ctypes.c_void_p),
     )
+    library.pjsip_endpt_create_pool.restype = ctypes.c_void_p
+    library.pjsip_endpt_create_pool.argtypes = (
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_size_t,
+    )
+    library.pjsip_endpt_release_pool.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+    library.pjsip_retry_after_hdr_create.restype = ctypes.c_void_p
+    library.pjsip_retry_after_hdr_create.argtypes = (ctypes.c_void_p, ctypes.c_int)
+    library.pj_list_insert_before.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
     library.pjsip_tsx_send_msg.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
     return library
 
@@ -113,15 +124,35 @@ def answer_transaction(received: Any, transaction: Any, status: int) -> bool:
     return bool(made == _OK and _C.pjsip_tsx_send_msg(int(transaction), response) == _OK)
 
 
+def _refuse(received: int, retry_after_seconds: int) -> None:
+    """Answer a request outside a transaction with 503."""
+    endpoint = _C.pjsua_get_pjsip_endpt()
+    pool = _C.pjsip_endpt_create_pool(endpoint, b"wegwijs-refusal", 512, 512)
+    try:
+        # A list of headers: its head has no content, and points to itself while it is empty.
+        head = (ctypes.c_void_p * 8)()
+        headers = ctypes.addressof(head)
+        head[0] = head[1] = headers
+        _C.pj_list_insert_before(
+            headers, _C.pjsip_retry_after_hdr_create(pool, retry_after_seconds)
+        )
+        _C.pjsip_endpt_respond_stateless(endpoint, received, 503, None, headers, None)
+    finally:
+        _C.pjsip_endpt_release_pool(endpoint, pool)
+
+
 class OptionsAnswer:
-    """Answers OPTIONS outside a dialog with a status of our choice.
+    """Answers OPTIONS outside a dialog with 503 while calls are not welcome.
 
     pjsua itself always says 200, so that a dispatcher would keep sending calls to a node that
     drains. Lives as long as the endpoint: the library keeps a pointer to it.
+
+    Args:
+        retry_after_seconds: When calls may be welcome again; None while they are.
     """
 
-    def __init__(self, status: Callable[[], int]) -> None:
-        self._status = status
+    def __init__(self, retry_after_seconds: Callable[[], int | None]) -> None:
+        self._retry_after_seconds = retry_after_seconds
         self._name = b"mod-wegwijs-options"
         self._callback = _ON_REQUEST(self._on_request)
         self._module = _PjModule(
@@ -140,15 +171,13 @@ class OptionsAnswer:
 
     def _on_request(self, received: int) -> int:
         try:
-            status = self._status()
-            if status == 200:
+            seconds = self._retry_after_seconds()
+            if seconds is None:
                 return 0  # pjsua's answer lists what we allow and accept
             info = _C.pjsip_rx_data_get_info(received) or b""
             if b" OPTIONS/" not in info:
                 return 0
-            _C.pjsip_endpt_respond_stateless(
-                _C.pjsua_get_pjsip_endpt(), received, status, None, None, None
-            )
+            _refuse(received, seconds)
         except Exception as error:
             # Nothing may escape into C.
             log.error("answering OPTIONS failed", extra={"error": type(error).__name__})

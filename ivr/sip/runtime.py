@@ -84,7 +84,7 @@ class Runtime:
         settings: Checked by :meth:`open`.
         on_incoming: Called with pjsua's call number and the INVITE.
         on_rejected: Called with the INVITE and the status, when pjsua refused it by itself.
-        options_status: SIP status for OPTIONS.
+        options_retry_after: Seconds for the 503 that OPTIONS gets; None while it gets 200.
         before_close: Ends what is left before the endpoint goes.
     """
 
@@ -94,7 +94,7 @@ class Runtime:
         *,
         on_incoming: Callable[[int, str], None],
         on_rejected: Callable[[str, int], None] = lambda message, status: None,
-        options_status: Callable[[], int] = lambda: 200,
+        options_retry_after: Callable[[], int | None] = lambda: None,
         before_close: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
@@ -106,7 +106,7 @@ class Runtime:
         self._on_incoming = on_incoming
         self._on_rejected = on_rejected
         self._before_close = before_close
-        self._options = native.OptionsAnswer(options_status)
+        self._options = native.OptionsAnswer(options_retry_after)
         self._endpoint: Any = None
         self._holds_library = False
 
