@@ -4,6 +4,8 @@ AsrError
 ├── ModelMissingError        the folder is not there, or is not a model
 ├── ModelDamagedError        a file of the model is not what its checksum says
 ├── EngineUnavailableError   the engine's library is not installed
+├── ManifestError            a list of models to install is not one
+├── ModelInstallError        a model cannot be fetched, checked, unpacked or put in its place
 ├── AudioUnreadableError     the file is not audio that we can read
 └── RecogniserFailedError    the engine broke while it was listening
 
@@ -59,6 +61,33 @@ class EngineUnavailableError(AsrError):
         self.reason = reason
         self.remedy = remedy
         super().__init__(f"speech engine {engine!r}: {reason}; {remedy}")
+
+
+class ManifestError(AsrError):
+    """A list of models that can be installed is unreadable, or not one."""
+
+    code = "asr_manifest"
+
+    def __init__(self, path: Path, reason: str, remedy: str) -> None:
+        self.path = path
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"{path}: {reason}; {remedy}")
+
+
+class ModelInstallError(AsrError):
+    """A model cannot be fetched, checked, unpacked or put in its place.
+
+    ``what`` is the address (without user and password), the file or the model's name.
+    """
+
+    code = "asr_model_install"
+
+    def __init__(self, what: str, reason: str, remedy: str) -> None:
+        self.what = what
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"{what}: {reason}; {remedy}")
 
 
 class AudioUnreadableError(AsrError):

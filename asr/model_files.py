@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from asr.errors import ModelDamagedError, ModelMissingError
+from asr.model_record import check_files, read_record
 
 CHECKSUMS_FILE = "checksums.sha256"
 CARD_FILE = "README.md"
@@ -19,15 +20,28 @@ def embedded_model_dir() -> Path:
     Raises:
         ModelMissingError: It is neither in the checkout nor in the installed wheel.
     """
-    root = Path(__file__).resolve().parent.parent
-    beside = root / "models" / EMBEDDED_MODEL
-    in_wheel = root / "ivr" / "embedded" / "models" / EMBEDDED_MODEL
-    for folder in (beside, in_wheel):
-        if folder.is_dir():
-            return folder
-    raise ModelMissingError(
-        beside, "reinstall Wegwijs, or make it with: python -m asr.training all"
+    return _carried(
+        EMBEDDED_MODEL, "reinstall Wegwijs, or make it with: python -m asr.training all"
     )
+
+
+def embedded_manifest() -> Path:
+    """Return the list of models that can be installed.
+
+    Raises:
+        ModelMissingError: It is neither in the checkout nor in the installed wheel.
+    """
+    return _carried("manifest.toml", "reinstall Wegwijs")
+
+
+def _carried(name: str, remedy: str) -> Path:
+    root = Path(__file__).resolve().parent.parent
+    beside = root / "models" / name
+    in_wheel = root / "ivr" / "embedded" / "models" / name
+    for path in (beside, in_wheel):
+        if path.exists():
+            return path
+    raise ModelMissingError(beside, remedy)
 
 
 def file_sha256(path: Path) -> str:
@@ -59,6 +73,9 @@ def write_checksums(folder: Path) -> Path:
 def verify_model(folder: Path, required: tuple[str, ...]) -> str:
     """Check a model folder against its own checksums.
 
+    Of a folder that has none but was installed by us, the sizes are checked: hashing gigabytes at
+    every start would keep callers waiting. ``wegwijs models verify`` hashes.
+
     Args:
         folder: The model folder.
         required: Files, relative, at least one of which must exist in any such model.
@@ -80,6 +97,10 @@ def verify_model(folder: Path, required: tuple[str, ...]) -> str:
         )
     listing = folder / CHECKSUMS_FILE
     if not listing.is_file():
+        record = read_record(folder)
+        if record is not None:
+            check_files(folder, record)
+            return record.checksum
         sizes = sorted(
             f"{path.relative_to(folder).as_posix()}:{path.stat().st_size}"
             for path in folder.rglob("*")

@@ -74,9 +74,12 @@ def make_parser() -> argparse.ArgumentParser:
 
     transcribe = _command(commands, "transcribe", _transcribe, "recordings to text")
     transcribe.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    transcribe.add_argument("--engine", default=None, help="default: vosk")
-    transcribe.add_argument("--model", type=Path, metavar="DIR", help="default: the embedded one")
+    transcribe.add_argument("--engine", default=None, help="default: the model's, else vosk")
+    transcribe.add_argument(
+        "--model", metavar="NAME|DIR", help="an installed model or a folder; default: embedded"
+    )
     transcribe.add_argument("--json", action="store_true", help="one JSON object a line")
+    _models_folder(transcribe)
 
     classify = _command(commands, "classify", _classify, "text to thema, one JSON object a line")
     classify.add_argument("text", nargs="*", metavar="TEXT", help="standard input when absent")
@@ -98,18 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, metavar="N")
     _home(train)
 
-    models = _command(commands, "models", None, "versions of the classifier")
-    actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listed = _command(actions, "list", _models_list, "every version, the one in use marked")
-    listed.add_argument("--json", action="store_true", help="one JSON object a line")
-    _home(listed)
-    shown = _command(actions, "show", _models_show, "what a version was trained on, and its scores")
-    shown.add_argument("version", metavar="V")
-    _home(shown)
-    promoted = _command(actions, "promote", _models_promote, "use this version from the next turn")
-    promoted.add_argument("version", metavar="V")
-    _home(promoted)
-    _home(_command(actions, "rollback", _models_rollback, "use the version of before"))
+    _models(commands)
     return parser
 
 
@@ -124,13 +116,98 @@ def _command(
     return parser
 
 
-def _home(parser: argparse.ArgumentParser) -> None:
+def _home(parser: argparse.ArgumentParser, *, inherits: bool = False) -> None:
+    default = Path(os.environ.get("WEGWIJS_HOME", "var"))
     parser.add_argument(
         "--home",
         type=Path,
-        default=Path(os.environ.get("WEGWIJS_HOME", "var")),
+        default=argparse.SUPPRESS if inherits else default,
         metavar="DIR",
         help="folder for all state (default: WEGWIJS_HOME, else ./var)",
+    )
+
+
+def _models_folder(parser: argparse.ArgumentParser, *, inherits: bool = False) -> None:
+    _home(parser, inherits=inherits)
+    folder = os.environ.get("WEGWIJS_MODELS")
+    default = None if folder is None else Path(folder)
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=argparse.SUPPRESS if inherits else default,
+        metavar="DIR",
+        help="folder of installed speech models (default: WEGWIJS_MODELS, else HOME/models/asr)",
+    )
+
+
+def _models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    models = _command(commands, "models", _models_list, "models: of the classifier, and for speech")
+    models.add_argument("--json", action="store_true", help="one JSON object a line")
+    _manifest(models)
+    _models_folder(models)
+    # An action's options are those of "models" unless given again: both may stand before it.
+    actions = models.add_subparsers(title="actions", metavar="ACTION")
+
+    listed = _command(actions, "list", _models_list, "every model: embedded, installed, available")
+    listed.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object a line"
+    )
+    shown = _command(actions, "show", _models_show, "all that is known of a version or a model")
+    shown.add_argument("version", metavar="NAME")
+    for parser in (listed, shown):
+        _manifest(parser, argparse.SUPPRESS)
+        _models_folder(parser, inherits=True)
+
+    promoted = _command(
+        actions, "promote", _models_promote, "use this version of the classifier from the next turn"
+    )
+    promoted.add_argument("version", metavar="V")
+    _home(promoted, inherits=True)
+    _home(
+        _command(actions, "rollback", _models_rollback, "use the version of before"), inherits=True
+    )
+
+    installed = _command(actions, "install", _models_install, "install a speech model")
+    installed.add_argument("name", metavar="NAME", help="see wegwijs models list")
+    installed.add_argument(
+        "--from", dest="source", type=Path, metavar="PATH",
+        help="take it from this archive or folder instead of downloading it",
+    )  # fmt: skip
+    installed.add_argument(
+        "--mirror", metavar="URL", default=os.environ.get("WEGWIJS_MODELS_MIRROR"),
+        help="download URL/NAME/FILE instead (default: WEGWIJS_MODELS_MIRROR)",
+    )  # fmt: skip
+    installed.add_argument(
+        "--accept-licence", metavar="LICENCE", help="confirm a licence without being asked"
+    )
+    installed.add_argument(
+        "--sha256", metavar="HEX", help="of the archive, verified by you, where none is published"
+    )
+    installed.add_argument(
+        "--trust-first-download", action="store_true",
+        help="take what comes where no SHA-256 is published, and record it",
+    )  # fmt: skip
+    installed.add_argument("--engine", help="of a model that no manifest knows")
+    installed.add_argument("--licence", help="of a model that no manifest knows")
+    installed.add_argument("--force", action="store_true", help="replace what is installed")
+    _manifest(installed, argparse.SUPPRESS)
+    _models_folder(installed, inherits=True)
+
+    verified = _command(actions, "verify", _models_verify, "hash the files of installed models")
+    verified.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    _models_folder(verified, inherits=True)
+    removed = _command(actions, "remove", _models_remove, "delete an installed speech model")
+    removed.add_argument("name", metavar="NAME")
+    _models_folder(removed, inherits=True)
+
+
+def _manifest(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        default=default,
+        metavar="FILE",
+        help="further models, in the form of models/manifest.toml",
     )
 
 
@@ -204,7 +281,13 @@ def _check(options: argparse.Namespace) -> int:
 def _transcribe(options: argparse.Namespace) -> int:
     from ivr.text_commands import transcribe
 
-    return transcribe(options.files, options.engine, options.model, json_output=options.json)
+    return transcribe(
+        options.files,
+        options.engine,
+        options.model,
+        _installed_models(options),
+        json_output=options.json,
+    )
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -225,28 +308,69 @@ def _train(options: argparse.Namespace) -> int:
     return train(options.data, options.out, options.home, options.seed)
 
 
-def _models_list(options: argparse.Namespace) -> int:
-    from ivr.text_commands import models_list
+def _installed_models(options: argparse.Namespace) -> Path:
+    from ivr.home import Home
 
-    return models_list(options.home, json_output=options.json)
+    folder: Path | None = options.models
+    return folder if folder is not None else Home(options.home).recognisers
+
+
+def _models_list(options: argparse.Namespace) -> int:
+    from ivr.model_commands import models_list
+
+    return models_list(
+        options.home, _installed_models(options), options.manifest, json_output=options.json
+    )
 
 
 def _models_show(options: argparse.Namespace) -> int:
-    from ivr.text_commands import models_show
+    from ivr.model_commands import models_show
 
-    return models_show(options.version, options.home)
+    return models_show(options.version, options.home, _installed_models(options), options.manifest)
 
 
 def _models_promote(options: argparse.Namespace) -> int:
-    from ivr.text_commands import models_promote
+    from ivr.model_commands import models_promote
 
     return models_promote(options.version, options.home)
 
 
 def _models_rollback(options: argparse.Namespace) -> int:
-    from ivr.text_commands import models_rollback
+    from ivr.model_commands import models_rollback
 
     return models_rollback(options.home)
+
+
+def _models_install(options: argparse.Namespace) -> int:
+    from ivr.model_commands import InstallOptions, models_install
+
+    return models_install(
+        options.name,
+        _installed_models(options),
+        InstallOptions(
+            source=options.source,
+            manifest=options.manifest,
+            mirror=options.mirror,
+            sha256=options.sha256,
+            trust_first=options.trust_first_download,
+            accept_licence=options.accept_licence,
+            engine=options.engine,
+            licence=options.licence,
+            force=options.force,
+        ),
+    )
+
+
+def _models_verify(options: argparse.Namespace) -> int:
+    from ivr.model_commands import models_verify
+
+    return models_verify(options.names, _installed_models(options))
+
+
+def _models_remove(options: argparse.Namespace) -> int:
+    from ivr.model_commands import models_remove
+
+    return models_remove(options.name, _installed_models(options))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,11 @@ class Home:
         return self.path / "models"
 
     @property
+    def recognisers(self) -> Path:
+        """Installed models for speech recognition, unless they are kept elsewhere."""
+        return self.models / "asr"
+
+    @property
     def secrets(self) -> Path:
         """Keys. Without them, hashes of callers cannot be compared, nor numbers read."""
         return self.path / "secrets"

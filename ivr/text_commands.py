@@ -1,4 +1,4 @@
-"""Commands on text and recordings: transcribe, classify, evaluate, train, models."""
+"""Commands on text and recordings: transcribe, classify, evaluate, train."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from asr.engines import DEFAULT_ENGINE, load_engine
 from asr.errors import AsrError
+from asr.model_store import resolve_model
 from asr.transcribe import transcribe_file
 from intent.catalogue import Catalogue, load_catalogue
 from intent.classifier import Classification, TrainedClassifier
@@ -36,11 +37,20 @@ class TextCommandError(WegwijsError):
 
 
 def transcribe(
-    files: Sequence[Path], engine: str | None, model: Path | None, *, json_output: bool
+    files: Sequence[Path],
+    engine: str | None,
+    model: str | None,
+    models: Path,
+    *,
+    json_output: bool,
 ) -> int:
-    """Print what was said in each file; a file that cannot be read does not stop the others."""
+    """Print what was said in each file; a file that cannot be read does not stop the others.
+
+    ``model`` is the name of an installed one, which knows its engine, or a folder.
+    """
     try:
-        loaded = load_engine(engine or DEFAULT_ENGINE, model)
+        found = resolve_model(model, models)
+        loaded = load_engine(engine or found.engine or DEFAULT_ENGINE, found.directory)
     except AsrError as error:
         raise TextCommandError(str(error)) from None
     failed = False
@@ -199,58 +209,4 @@ def train(data: Path | None, out: Path | None, home: Path, seed: int | None) -> 
     print(f"{version.version} in {version.directory}")
     if out is None:
         print(f"use it with: wegwijs models promote {version.version}")
-    return 0
-
-
-def models_list(home: Path, *, json_output: bool) -> int:
-    """Print every version."""
-    try:
-        versions = model_registry(Home(home)).versions()
-    except IntentError as error:
-        raise TextCommandError(str(error)) from None
-    for version in versions:
-        if json_output:
-            fields = {
-                name: getattr(version, name)
-                for name in ("version", "current", "embedded", "top1", "damaged")
-            }
-            print(json.dumps(fields))
-            continue
-        marks = [
-            word
-            for word, holds in (
-                ("in use", version.current),
-                ("embedded", version.embedded),
-                ("damaged", version.damaged),
-            )
-            if holds
-        ]
-        top1 = "    ?" if version.top1 is None else f"{version.top1:5.1%}"
-        print(f"{version.version}  {top1} of held-out questions right  {', '.join(marks)}".rstrip())
-    return 0
-
-
-def models_show(version: str, home: Path) -> int:
-    """Print a version's card."""
-    return _on_registry(
-        home, lambda registry: json.dumps(registry.show(version), indent=2, ensure_ascii=False)
-    )
-
-
-def models_promote(version: str, home: Path) -> int:
-    """Make a version the one in use; a running phone takes it with the next turn."""
-    Home(home).create()
-    return _on_registry(home, lambda registry: f"in use: {registry.promote(version).name}")
-
-
-def models_rollback(home: Path) -> int:
-    """Return to the version of before."""
-    return _on_registry(home, lambda registry: f"in use: {registry.rollback().name}")
-
-
-def _on_registry(home: Path, work: Callable[[Any], str]) -> int:
-    try:
-        print(work(model_registry(Home(home))))
-    except (IntentError, OSError) as error:
-        raise TextCommandError(str(error)) from None
     return 0

@@ -1,0 +1,350 @@
+"""``wegwijs models``: versions of the classifier, and models for speech recognition."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from asr.engines import DEFAULT_ENGINE, ENGINES
+from asr.errors import AsrError, ModelInstallError
+from asr.model_files import EMBEDDED_MODEL, embedded_model_dir
+from asr.model_install import check_licence, install, own_entry
+from asr.model_manifest import Manifest, ModelEntry, check_name, check_sha256, load_manifest
+from asr.model_sources import Request
+from asr.model_store import InstalledModel, ModelStore
+from intent.errors import IntentError
+from ivr.app import model_registry
+from ivr.errors import WegwijsError
+from ivr.home import Home
+from ivr.model_progress import DownloadProgress
+
+
+class ModelCommandError(WegwijsError):
+    """A model or an argument of ``wegwijs models`` cannot be used."""
+
+    code = "model_command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOptions:
+    """What ``wegwijs models install`` was told; see its help."""
+
+    source: Path | None
+    manifest: Path | None
+    mirror: str | None
+    sha256: str | None
+    trust_first: bool
+    accept_licence: str | None
+    engine: str | None
+    licence: str | None
+    force: bool
+
+
+# Both kinds of models.
+
+
+def models_list(home: Path, models: Path, manifest: Path | None, *, json_output: bool) -> int:
+    """Print every version of the classifier, and every speech model there is or could be."""
+    try:
+        versions = list(_classifiers(home))
+        speech = list(_speech_models(ModelStore(models), _manifest(manifest)))
+    except (IntentError, AsrError) as error:
+        raise ModelCommandError(str(error)) from None
+    if json_output:
+        for row in (*versions, *speech):
+            print(json.dumps(row, ensure_ascii=False))
+        return 0
+    print("classifier:")
+    for row in versions:
+        top1 = "    ?" if row["top1"] is None else f"{row['top1']:5.1%}"
+        marks = [
+            words
+            for key, words in (("current", "in use"), ("embedded", "embedded"), ("damaged",) * 2)
+            if row[key]
+        ]
+        print(
+            f"  {row['version']}  {top1} of held-out questions right  {', '.join(marks)}".rstrip()
+        )
+    print("\nspeech recognition:")
+    for row in speech:
+        print(f"  {_line(row)}")
+    print("\ninstall one with: wegwijs models install NAME")
+    return 0
+
+
+def models_show(name: str, home: Path, models: Path, manifest: Path | None) -> int:
+    """Print the card of a version of the classifier, or all that is known of a speech model."""
+    try:
+        store, known = ModelStore(models), _manifest(manifest)
+        entry, found = known.find(name), store.find(name)
+        if entry is not None and found is None:
+            found = store.find(entry.name)
+    except AsrError as error:
+        raise ModelCommandError(str(error)) from None
+    if entry is None and found is None:
+        return _on_registry(
+            home, lambda registry: json.dumps(registry.show(name), indent=2, ensure_ascii=False)
+        )
+    shown: dict[str, Any] = {}
+    if entry is not None:
+        shown["available"] = asdict(entry)
+    if found is not None:
+        shown["installed"] = {
+            "directory": str(found.directory),
+            "problem": found.problem,
+            "record": None if found.record is None else asdict(found.record),
+        }
+    print(json.dumps(shown, indent=2, ensure_ascii=False))
+    return 0
+
+
+# The classifier.
+
+
+def _classifiers(home: Path) -> Iterator[dict[str, Any]]:
+    for version in model_registry(Home(home)).versions():
+        fields = ("version", "current", "embedded", "top1", "damaged")
+        yield {"kind": "classifier", **{name: getattr(version, name) for name in fields}}
+
+
+def models_promote(version: str, home: Path) -> int:
+    """Make a version the one in use; a running phone takes it with the next turn."""
+    Home(home).create()
+    return _on_registry(home, lambda registry: f"in use: {registry.promote(version).name}")
+
+
+def models_rollback(home: Path) -> int:
+    """Return to the version of before."""
+    return _on_registry(home, lambda registry: f"in use: {registry.rollback().name}")
+
+
+def _on_registry(home: Path, work: Callable[[Any], str]) -> int:
+    try:
+        print(work(model_registry(Home(home))))
+    except (IntentError, OSError) as error:
+        raise ModelCommandError(str(error)) from None
+    return 0
+
+
+# Speech recognition.
+
+
+def _manifest(own: Path | None) -> Manifest:
+    return load_manifest(*(() if own is None else (own,)))
+
+
+def _speech_models(store: ModelStore, manifest: Manifest) -> Iterator[dict[str, Any]]:
+    embedded = embedded_model_dir()
+    size = sum(path.stat().st_size for path in embedded.rglob("*") if path.is_file())
+    yield _row(
+        EMBEDDED_MODEL, "embedded",
+        title="The model that Wegwijs carries", engine=DEFAULT_ENGINE, language="nl",
+        licence="EUPL-1.2", size_octets=size, trust="checksums", load_check="", directory=embedded,
+    )  # fmt: skip
+    installed = {model.name: model for model in store.installed()}
+    for model in installed.values():
+        yield _installed_row(model)
+    for entry in manifest.entries:
+        if entry.name not in installed:
+            yield _row(
+                entry.name, "available", version=entry.version,
+                title=entry.title, engine=entry.engine, language=entry.language,
+                licence=entry.licence, non_commercial=entry.non_commercial,
+                size_octets=entry.size_octets, trust="published" if entry.is_pinned else "",
+            )  # fmt: skip
+
+
+def _row(name: str, status: str, *, directory: Path | None = None, **fields: Any) -> dict[str, Any]:
+    """Return a line of ``list --json``; what every line of both kinds has comes first."""
+    return {
+        "kind": "speech",
+        "version": fields.pop("version", ""),
+        "current": None,
+        "embedded": status == "embedded",
+        "top1": None,
+        "damaged": bool(fields.get("problem")),
+        "name": name,
+        "status": status,
+        "directory": None if directory is None else str(directory),
+        "non_commercial": False,
+        "problem": "",
+        **fields,
+    }
+
+
+def _installed_row(model: InstalledModel) -> dict[str, Any]:
+    record = model.record
+    known: dict[str, Any] = {}
+    if record is not None:
+        known = {
+            "version": record.version,
+            "title": record.title,
+            "engine": record.engine,
+            "language": record.language,
+            "licence": record.licence,
+            "non_commercial": record.non_commercial,
+            "size_octets": record.size_octets,
+            "trust": record.trust.value,
+            "load_check": record.load_check,
+        }
+    return _row(model.name, "installed", directory=model.directory, problem=model.problem, **known)
+
+
+_TRUST_WORDS = {
+    "checksums": "",
+    "published": "",
+    "given": "checked against your SHA-256",
+    "first-download": "never checked against a published SHA-256",
+    "": "no SHA-256 published",
+}
+
+
+def _line(row: dict[str, Any]) -> str:
+    size = row.get("size_octets")
+    shown = f"{size / 1e6:.0f} MB" if size else "?"
+    notes = [
+        "NOT FOR COMMERCIAL USE" if row["non_commercial"] else "",
+        _TRUST_WORDS.get(row.get("trust", ""), ""),
+        f"DAMAGED: {row['problem']}" if row["problem"] else "",
+        row.get("load_check", "") if row.get("load_check") not in ("loaded", None) else "",
+    ]
+    known = f"{row.get('engine', '?'):<15} {row.get('licence', '?'):<14}"
+    words = f"{row['name']:<24} {row['status']:<10} {shown:>8}  {known}"
+    return f"{words} {'; '.join(note for note in notes if note)}".rstrip()
+
+
+def models_install(name: str, models: Path, options: InstallOptions) -> int:
+    """Install a speech model and say how to use it."""
+    store = ModelStore(models)
+    try:
+        entry = _entry(name, options)
+        with DownloadProgress() as progress:
+            try:
+                _announce(entry, progress)
+                if store.find(entry.name) is None or options.force:
+                    check_licence(entry, options.accept_licence, _asker())
+                model = install(store, entry, _request(options, progress))
+            except KeyboardInterrupt:
+                kept = store.downloads(entry.name)
+                if kept.is_dir():
+                    progress.say(f"what was downloaded so far is kept in {kept}")
+                progress.say(f"go on with: wegwijs models install {name}")
+                raise
+    except AsrError as error:
+        raise ModelCommandError(str(error)) from None
+    record = model.record
+    assert record is not None
+    print(f"{model.name} in {model.directory}")
+    if record.load_check != "loaded":
+        print(f"not tried out: {record.load_check}")
+    print(
+        f"use it with: wegwijs transcribe --model {model.name} FILE, "
+        f'or in the configuration: [recognition] engine = "{record.engine}", '
+        f'model = "{model.name}"'
+    )
+    return 0
+
+
+def models_verify(names: list[str], models: Path) -> int:
+    """Hash installed models' files; all of them when none is named."""
+    store = ModelStore(models)
+    wanted = names or [model.name for model in store.installed()]
+    if not wanted:
+        print("no speech models are installed")
+    bad = 0
+    for name in wanted:
+        try:
+            record = store.verify(name)
+        except AsrError as error:
+            bad += 1
+            print(f"wegwijs: {error}", file=sys.stderr)
+        else:
+            print(f"{name}: whole, {len(record.files)} files, {record.size_octets / 1e6:.1f} MB")
+    return 1 if bad else 0
+
+
+def models_remove(name: str, models: Path) -> int:
+    """Delete an installed speech model."""
+    try:
+        ModelStore(models).remove(name)
+    except AsrError as error:
+        raise ModelCommandError(str(error)) from None
+    print(f"removed: {name}")
+    return 0
+
+
+def _entry(name: str, options: InstallOptions) -> ModelEntry:
+    """Return what to install: from a manifest, or as the options describe it."""
+    manifest = _manifest(options.manifest)
+    entry = manifest.find(name)
+    if entry is not None:
+        if options.engine not in (None, entry.engine) or options.licence is not None:
+            raise ModelInstallError(
+                name,
+                f"is in the manifest, with engine {entry.engine} and licence {entry.licence}",
+                "leave out --engine and --licence, or give your model a name of its own",
+            )
+    elif options.source is None:
+        raise ModelInstallError(name, "is not in the manifest", manifest.hint(name))
+    elif not check_name(name) or name == EMBEDDED_MODEL:
+        raise ModelInstallError(
+            name, "cannot be a model's name", "use small letters, digits, '-', '_' and '.'"
+        )
+    elif options.engine is None or options.licence is None:
+        raise ModelInstallError(
+            name,
+            "is not in the manifest",
+            "say with --engine which engine reads it, and with --licence under which terms; or "
+            + manifest.hint(name),
+        )
+    else:
+        entry = own_entry(name, options.engine, options.licence)
+    if entry.engine not in ENGINES:
+        raise ModelInstallError(
+            name, f"there is no engine {entry.engine}", f"choose one of: {', '.join(ENGINES)}"
+        )
+    return entry
+
+
+def _request(options: InstallOptions, progress: DownloadProgress) -> Request:
+    sha256 = None
+    if options.sha256 is not None:
+        sha256 = check_sha256(options.sha256)
+        if sha256 is None:
+            raise ModelInstallError(
+                f"--sha256 {options.sha256}", "is not a SHA-256", "give 64 hexadecimal digits"
+            )
+    return Request(
+        source=options.source,
+        mirror=options.mirror,
+        sha256=sha256,
+        trust_first=options.trust_first,
+        force=options.force,
+        progress=progress.update,
+        say=progress.say,
+    )
+
+
+def _announce(entry: ModelEntry, progress: DownloadProgress) -> None:
+    size = f", {entry.size_octets / 1e6:.0f} MB" if entry.size_octets else ""
+    progress.say(f"{entry.title}{size}")
+    terms = " (not for commercial use)" if entry.non_commercial else ""
+    progress.say(f"licence: {entry.licence}{terms} {entry.licence_url}".rstrip())
+    if entry.about:
+        progress.say(entry.about)
+
+
+def _asker() -> Callable[[str], str] | None:
+    """Return how to put a question to a person, None when nobody is there."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    def ask(question: str) -> str:
+        print(question, end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline()
+
+    return ask
