@@ -41,6 +41,13 @@ ENGINES: dict[str, EngineEntry] = {
         "whisper",
         settings=frozenset({"device", "threads", "workers"}),
     ),
+    "sherpa": EngineEntry(
+        "sherpa_onnx",
+        "asr.sherpa_recogniser",
+        "SherpaEngine",
+        "sherpa",
+        settings=frozenset({"threads"}),
+    ),
 }
 DEFAULT_ENGINE = "vosk"
 
