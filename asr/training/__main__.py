@@ -2,9 +2,10 @@
 
 Steps: ``callers`` (espeak-ng speaks), ``humans`` (recordings and their vocoder copies), ``train``
 (the network; goes on from its checkpoint), ``model`` (lexicon, language model, graphs, folder),
-``calibrate`` (confidences), ``card`` (measures the model, writes its card and checksums), ``all``.
-``slice`` runs them on a handful of sentences, to see that everything is installed; its model
-understands nothing, so it is neither calibrated nor measured.
+``calibrate`` (confidences), ``unseen`` (trains again without each speaker, to measure on them),
+``card`` (measures the model, writes its card and checksums), ``all``. ``slice`` runs them on a
+handful of sentences, to see that everything is installed; its model understands nothing, so it is
+neither calibrated nor measured.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from asr.training.settings import Settings
 
-STEPS = ("callers", "humans", "train", "model", "calibrate", "card")
+STEPS = ("callers", "humans", "train", "model", "calibrate", "unseen", "card")
 _MEASURE_TIMEOUT_SECONDS = 3600
 
 
@@ -34,6 +35,7 @@ def _arguments(arguments: list[str] | None) -> tuple[list[str], Settings]:
     parser.add_argument("--data", type=Path, default=plain.data_dir, help="texts, speech, noise")
     parser.add_argument("--work", type=Path, default=plain.work_dir, help="intermediate files")
     parser.add_argument("--model", type=Path, default=plain.model_dir, help="folder to write")
+    parser.add_argument("--caller-epochs", type=int, default=plain.caller_epochs)
     parser.add_argument("--epochs", type=int, default=plain.epochs)
     parser.add_argument("--width", type=int, default=plain.width)
     parser.add_argument("--threads", type=int, default=plain.threads)
@@ -44,6 +46,7 @@ def _arguments(arguments: list[str] | None) -> tuple[list[str], Settings]:
         data_dir=options.data,
         work_dir=options.work,
         model_dir=options.model,
+        caller_epochs=options.caller_epochs,
         epochs=options.epochs,
         width=options.width,
         threads=options.threads,
@@ -62,6 +65,7 @@ def _arguments(arguments: list[str] | None) -> tuple[list[str], Settings]:
             calibration_utterances=0,
             measured_utterances=0,
             width=32,
+            caller_epochs=1,
             epochs=1,
             vocabulary=1500,
         )
@@ -80,14 +84,24 @@ def _in_own_process(module: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _measure(settings: Settings) -> list[dict[str, object]]:
-    (settings.model_dir / "checksums.sha256").unlink(missing_ok=True)
+def _measure(settings: Settings, model_dir: Path, callers: int) -> list[dict[str, object]]:
+    (model_dir / "checksums.sha256").unlink(missing_ok=True)
     told = _in_own_process(
-        "asr.evaluate", "--json", "--model", str(settings.model_dir),
+        "asr.evaluate", "--json", "--by-speaker", "--model", str(model_dir),
         "--speech", str(settings.data_dir / "speech"),
-        "--callers", str(settings.measured_utterances), "--seed", str(settings.seed),
+        "--callers", str(callers), "--seed", str(settings.seed),
     )  # fmt: skip
     return [json.loads(line) for line in told.splitlines()]
+
+
+def _unseen(settings: Settings) -> None:
+    from asr.training.unseen import remember, speakers, train_without
+
+    if not settings.measured_utterances:
+        return
+    for speaker in speakers(settings):
+        rows = _measure(settings, train_without(settings, speaker), 0)
+        remember(settings, speaker, rows)
 
 
 def _run(step: str, settings: Settings) -> None:
@@ -114,11 +128,17 @@ def _run(step: str, settings: Settings) -> None:
                 "asr.training.calibrate", str(settings.model_dir), str(settings.data_dir),
                 str(settings.calibration_utterances), str(settings.seed),
             )  # fmt: skip
+    elif step == "unseen":
+        _unseen(settings)
     else:
         from asr.training.card import read_facts, write_card
 
-        results = _measure(settings) if settings.measured_utterances else []
-        write_card(settings, read_facts(settings.work_dir), results, settings.model_dir)
+        count = settings.measured_utterances
+        results = _measure(settings, settings.model_dir, count) if count else []
+        facts = read_facts(settings.work_dir)
+        for rows in facts.get("unseen", {}).values():
+            results.extend(rows)
+        write_card(settings, facts, results, settings.model_dir)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,7 +1,7 @@
-"""What is varied in log-mel features, anew for each batch.
+"""What is varied anew each time that the network hears an example.
 
-Noise, level, tone, tempo and vocal-tract length are sums and shifts there, so that no two epochs
-hear the same; rooms, codecs and lost packets (:mod:`asr.training.telephone`) are applied once.
+The line (:mod:`asr.training.telephone`) is applied to the sound; tempo, vocal-tract length, level
+and tone are shifts and sums of log-mel bands. No two passes hear the same.
 """
 
 from __future__ import annotations
@@ -9,71 +9,54 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.training.examples import Example
 from asr.training.features import FRAME_BANDS, band_centres_hz, log_mel
-from asr.training.telephone import RATE_HZ, Surroundings, synthetic_noise
+from asr.training.telephone import Surroundings, telephone
+
+_WARPS = 25
 
 
-def noise_bank(surroundings: Surroundings, rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    """Return log-mel features of noises, each shape ``(frames, 40)``, of about equal energy."""
-    sounds = [*surroundings.noises, *(synthetic_noise(12, rng) for _ in range(20))]
-    bank: list[NDArray[np.float32]] = []
-    for sound in sounds:
-        frames = log_mel(sound[: 60 * RATE_HZ])
-        bank.append(frames - np.float32(np.log(np.exp(frames).mean())))
-    return bank
+def heard(
+    example: Example, surroundings: Surroundings, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return an example's features over a random line, voices as they are.
+
+    Returns:
+        Shape ``(t, 40)``, log-mel.
+    """
+    audio = example.audio.astype(np.float32) / np.float32(32768)
+    return log_mel(telephone(audio, surroundings, rng))
 
 
-class MelAugmenter:
-    """Draws a new tempo, vocal tract, level, tone and noise for log-mel features.
+def varied(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw a new tempo, vocal tract, level and tone, and hide some times and bands.
 
     Args:
-        noises: From :func:`noise_bank`.
+        frames: Shape ``(t, 40)``, log-mel.
         rng: Source of chance.
+
+    Returns:
+        Shape ``(t', 40)``, t' within 15 % of t.
     """
-
-    def __init__(self, noises: list[NDArray[np.float32]], rng: np.random.Generator) -> None:
-        self._noises = noises
-        self._rng = rng
-        self._warps = [_warp_matrix(factor) for factor in np.linspace(0.86, 1.16, 25)]
-
-    def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return changed features.
-
-        Args:
-            frames: Shape ``(t, 40)``, log-mel.
-
-        Returns:
-            Shape ``(t', 40)``, t' within 15 % of t.
-        """
-        rng = self._rng
-        x = frames
-        if rng.random() < 0.7:
-            count = max(2, round(len(x) * rng.uniform(0.87, 1.15)))
-            at = np.linspace(0, len(x) - 1, count)
-            low = np.minimum(at.astype(np.int64), len(x) - 2)
-            share = (at - low)[:, None].astype(np.float32)
-            x = x[low] * (1 - share) + x[low + 1] * share
-        if rng.random() < 0.8:
-            x = x @ self._warps[rng.integers(len(self._warps))]
-        bands = np.linspace(-1, 1, FRAME_BANDS)
-        tone = rng.normal(0, 0.5) * bands + rng.normal(0, 0.4) * (bands**2 - 0.33)
-        x = x + (rng.normal(0, 1.0) + tone).astype(np.float32)
-        if self._noises and rng.random() < 0.65:
-            noise = self._noises[rng.integers(len(self._noises))]
-            start = int(rng.integers(len(noise)))
-            piece = noise[(start + np.arange(len(x))) % len(noise)]
-            energy = np.log(np.exp(np.minimum(x, 30)).mean() + 1e-9)
-            snr = rng.uniform(4, 32) * 0.2303
-            x = np.logaddexp(x, piece + np.float32(energy - snr)).astype(np.float32)
-        else:
-            x = x.copy()
-        for _ in range(2):
-            start = int(rng.integers(max(1, len(x) - 20)))
-            x[start : start + int(rng.integers(0, 16))] = x.mean()
-        if rng.random() < 0.5:
-            band = int(rng.integers(FRAME_BANDS - 5))
-            x[:, band : band + int(rng.integers(0, 6))] = x.mean()
-        return np.asarray(x, np.float32)
+    x = frames
+    if rng.random() < 0.7:
+        count = max(2, round(len(x) * rng.uniform(0.87, 1.15)))
+        at = np.linspace(0, len(x) - 1, count)
+        low = np.minimum(at.astype(np.int64), len(x) - 2)
+        share = (at - low)[:, None].astype(np.float32)
+        x = x[low] * (1 - share) + x[low + 1] * share
+    if rng.random() < 0.8:
+        x = x @ _WARP_MATRICES[rng.integers(_WARPS)]
+    bands = np.linspace(-1, 1, FRAME_BANDS)
+    tone = rng.normal(0, 0.4) * bands + rng.normal(0, 0.3) * (bands**2 - 0.33)
+    x = x + (rng.normal(0, 0.5) + tone).astype(np.float32)
+    for _ in range(2):
+        start = int(rng.integers(max(1, len(x) - 20)))
+        x[start : start + int(rng.integers(0, 12))] = x.mean()
+    if rng.random() < 0.5:
+        band = int(rng.integers(FRAME_BANDS - 5))
+        x[:, band : band + int(rng.integers(0, 6))] = x.mean()
+    return np.asarray(x, np.float32)
 
 
 def _warp_matrix(factor: float) -> NDArray[np.float32]:
@@ -86,3 +69,6 @@ def _warp_matrix(factor: float) -> NDArray[np.float32]:
         matrix[low[band], band] = 1 - (at[band] - low[band])
         matrix[low[band] + 1, band] = at[band] - low[band]
     return matrix
+
+
+_WARP_MATRICES = [_warp_matrix(factor) for factor in np.linspace(0.86, 1.16, _WARPS)]

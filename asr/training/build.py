@@ -12,6 +12,7 @@ from asr.training.card import add_facts
 from asr.training.domain_texts import domain_questions, domain_terms, extra_words
 from asr.training.graph import write_language_graph, write_word_graph
 from asr.training.language_model import (
+    START,
     BackoffModel,
     Source,
     interpolate,
@@ -22,7 +23,7 @@ from asr.training.lexicon import UNKNOWN_WORD, choose_vocabulary, make_lexicon, 
 from asr.training.model_folder import write_acoustics, write_configuration, write_words
 from asr.training.phones import PHONES
 from asr.training.settings import UTTERANCES, Settings
-from asr.training.train import NETWORK_FILE, load_network
+from asr.training.train import PEOPLE_STAGE, load_network, network_file
 from asr.training.voices import TRAINING_VOICES
 
 
@@ -36,6 +37,7 @@ class Tuning:
         unknown_phone_cost: Of each phone of an unknown word.
         unknown_cost: Of an unknown word.
         domain_share: Of the domain texts in the language model.
+        early_words: Words that begin sentences, told with their first phone.
         bigrams: Kept.
         trigrams: Kept.
     """
@@ -45,6 +47,7 @@ class Tuning:
     unknown_phone_cost: float = 3.5
     unknown_cost: float = 6.0
     domain_share: float = 0.6
+    early_words: int = 100
     bigrams: int = 150_000
     trigrams: int = 90_000
 
@@ -121,10 +124,13 @@ def build_graphs(settings: Settings, tuning: Tuning, model_dir: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model, vocabulary = language_model(settings, tuning)
     lexicon = make_lexicon(vocabulary, settings.work_dir)
+    openers = model.probabilities.get((START,), {})
+    likeliest = sorted(openers, key=lambda word: (-openers[word], word))
     word_ids = write_word_graph(
         lexicon,
         folder,
         graph_dir,
+        early_words=frozenset(likeliest[: tuning.early_words]) - {UNKNOWN_WORD},
         unknown_phone_cost=tuning.unknown_phone_cost,
         unknown_cost=tuning.unknown_cost,
     )
@@ -145,7 +151,7 @@ def build_model(settings: Settings, tuning: Tuning, model_dir: Path) -> None:
     """Write a whole model folder, anew."""
     if model_dir.is_dir():
         shutil.rmtree(model_dir)
-    network = load_network(settings.work_dir / NETWORK_FILE)
+    network = load_network(network_file(settings.work_dir, PEOPLE_STAGE))
     write_acoustics(network, model_dir)
     add_facts(
         settings.work_dir,

@@ -56,20 +56,20 @@ def foreign_texts(path: Path = FOREIGN) -> dict[str, list[str]]:
 
 def make_callers(settings: Settings) -> None:
     """Write ``callers.npz``, ``held_out.npz`` and how words were said in sentences."""
-    noise_dir = settings.data_dir / "noise"
     said: list[Said] = []
     examples: list[Example] = []
     began = time.monotonic()
     chosen = caller_texts(settings)
-    for number, (example, utterance) in enumerate(callers(chosen, settings.seed, noise_dir), 1):
+    for number, (example, utterance) in enumerate(callers(chosen, settings.seed), 1):
         examples.append(example)
         said.append(utterance)
         if number % 500 == 0:
             left = (time.monotonic() - began) / number * (len(chosen) - number)
             print(f"callers: {number} of {len(chosen)}, {left:.0f} s left", flush=True)
-    pairs = foreigners(foreign_texts(), settings.foreign_utterances, settings.seed, noise_dir)
+    pairs = foreigners(foreign_texts(), settings.foreign_utterances, settings.seed)
     examples.extend(example for example, _ in pairs)
-    examples.extend(noises(settings.noise_utterances, settings.seed, noise_dir))
+    surroundings = load_surroundings(settings.data_dir / "noise")
+    examples.extend(noises(settings.noise_utterances, settings.seed, surroundings))
     hours = _report(save_examples(settings.work_dir / "callers.npz", examples), examples)
     add_facts(settings.work_dir, caller_hours=hours["callers"])
     variants = {
@@ -78,7 +78,7 @@ def make_callers(settings: Settings) -> None:
     }
     path = settings.work_dir / SPOKEN_FILE
     path.write_text(json.dumps(variants, ensure_ascii=False), encoding="utf-8")
-    held_out = callers(held_out_texts(settings), settings.seed + 1, noise_dir, held_out=True)
+    held_out = callers(held_out_texts(settings), settings.seed + 1, held_out=True)
     save_examples(settings.work_dir / "held_out.npz", (example for example, _ in held_out))
 
 
@@ -86,30 +86,31 @@ def make_humans(settings: Settings) -> None:
     """Write ``humans.npz`` and ``humans_dev.npz`` from the folder of recordings, if it is there."""
     found = recordings(settings.data_dir / "speech")
     if not found:
-        add_facts(settings.work_dir, human_hours=0.0)
+        add_facts(settings.work_dir, human_hours=0.0, voice_hours=0.0)
         print(f"humans: no recordings in {settings.data_dir / 'speech'}; the model knows callers")
         return
     words = sorted({word for recording in found for word in recording.text.split()})
     pronunciations = dict(zip(words, pronounce(words), strict=True))
-    surroundings = load_surroundings(settings.data_dir / "noise")
     for split, name, copies in (("train", "humans", settings.vocoder_copies), ("dev", "dev", 0)):
         chosen = [recording for recording in found if recording.split == split]
         examples: list[Example] = []
         began = time.monotonic()
-        made = human_examples(chosen, pronunciations, copies, settings.seed, surroundings)
+        made = human_examples(chosen, pronunciations, copies, settings.seed)
         for number, example in enumerate(made, 1):
             examples.append(example)
             if number % 500 == 0:
                 print(f"humans: {number}, {time.monotonic() - began:.0f} s", flush=True)
         hours = _report(save_examples(settings.work_dir / f"{name}.npz", examples), examples)
         if split == "train":
-            add_facts(settings.work_dir, human_hours=hours["humans"])
+            add_facts(
+                settings.work_dir, human_hours=hours["humans"], voice_hours=hours.get("voices", 0.0)
+            )
 
 
 def _report(count: int, examples: list[Example]) -> dict[str, float]:
     hours: Counter[str] = Counter()
     for example in examples:
-        hours[example.source.split("/")[0]] += len(example.frames)
-    shown = ", ".join(f"{source} {frames / 360_000:.2f} h" for source, frames in hours.items())
+        hours[example.kind] += len(example.audio)
+    shown = ", ".join(f"{source} {samples / 28_800_000:.2f} h" for source, samples in hours.items())
     print(f"{count} examples: {shown}", flush=True)
-    return {source: frames / 360_000 for source, frames in hours.items()}
+    return {source: samples / 28_800_000 for source, samples in hours.items()}

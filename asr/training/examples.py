@@ -1,4 +1,4 @@
-"""Training examples on disk: features and phone labels, in one NumPy file without pickle."""
+"""Training examples on disk: sound and phone labels, in one NumPy file without pickle."""
 
 from __future__ import annotations
 
@@ -12,27 +12,43 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One utterance as the network sees it.
+    """One utterance before it enters a telephone line.
 
     Attributes:
-        frames: Shape ``(t, 40)``, float16, log-mel.
+        audio: Shape ``(n,)``, int16, 8000 Hz.
         phones: Phone ids in order; empty for noise.
-        source: ``callers``, ``humans``, ``foreign`` or ``noise``, with a detail after ``/``.
+        source: ``callers``, ``humans``, ``voices``, ``foreign`` or ``noise``, with a detail (voice,
+            speaker, language) after ``/``.
     """
 
-    frames: NDArray[np.float16]
+    audio: NDArray[np.int16]
     phones: NDArray[np.int64]
     source: str
 
+    @property
+    def kind(self) -> str:
+        """The part of the source before the slash."""
+        return self.source.partition("/")[0]
+
+    @property
+    def detail(self) -> str:
+        """The part of the source after the slash."""
+        return self.source.partition("/")[2]
+
+
+def to_int16(audio: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Turn sound of full scale ±1 into 16 bits."""
+    return np.rint(np.clip(audio, -1, 1) * 32767).astype(np.int16)
+
 
 def save_examples(path: Path, examples: Iterable[Example]) -> int:
-    """Write examples; return how many."""
-    kept = [example for example in examples if len(example.frames) > 10]
+    """Write examples of a tenth of a second or more; return how many."""
+    kept = [example for example in examples if len(example.audio) > 800]
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
         path,
-        frames=np.concatenate([example.frames for example in kept]),
-        frame_counts=np.array([len(example.frames) for example in kept]),
+        audio=np.concatenate([example.audio for example in kept]),
+        sample_counts=np.array([len(example.audio) for example in kept]),
         phones=np.concatenate([example.phones for example in kept]).astype(np.int64),
         phone_counts=np.array([len(example.phones) for example in kept]),
         sources=np.array([example.source for example in kept], dtype=np.str_),
@@ -43,22 +59,13 @@ def save_examples(path: Path, examples: Iterable[Example]) -> int:
 def load_examples(path: Path) -> list[Example]:
     """Read what :func:`save_examples` wrote."""
     with np.load(path, allow_pickle=False) as stored:
-        frames, phones = stored["frames"], stored["phones"]
-        frame_ends = np.cumsum(stored["frame_counts"])
+        audio, phones = stored["audio"], stored["phones"]
+        sample_ends = np.cumsum(stored["sample_counts"])
         phone_ends = np.cumsum(stored["phone_counts"])
         sources = stored["sources"]
+    samples = np.split(audio, sample_ends[:-1])
+    labels = np.split(phones, phone_ends[:-1])
     return [
-        Example(
-            frames[end - count : end],
-            phones[phone_end - phone_count : phone_end],
-            str(source),
-        )
-        for end, count, phone_end, phone_count, source in zip(
-            frame_ends,
-            np.diff(frame_ends, prepend=0),
-            phone_ends,
-            np.diff(phone_ends, prepend=0),
-            sources,
-            strict=True,
-        )
+        Example(sound, label, str(source))
+        for sound, label, source in zip(samples, labels, sources, strict=True)
     ]

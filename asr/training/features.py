@@ -7,27 +7,28 @@ the first layer.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 RATE_HZ = 8000
 FRAME_BANDS = 40
+FRAME_SAMPLES = 200
+STEP_SAMPLES = 80
 LOW_HZ = 20.0
 HIGH_HZ = 3800.0
-_LIFTER = 22.0
+LIFTER = 22.0
 """Kaldi's default ``--cepstral-lifter``."""
-
-
-def _frame_options(options: Any) -> None:
-    options.samp_freq = RATE_HZ
-    options.dither = 0.0
-    options.snip_edges = True
+_FFT = 256
+_PREEMPHASIS = 0.97
+_LEAST_ENERGY = float(np.finfo(np.float32).eps)
 
 
 def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute log-mel energies as Kaldi does.
+    """Compute log-mel energies as Kaldi does, without dither.
+
+    Source: kaldi/src/feat/{feature-window,mel-computations,feature-fbank}.cc.
 
     Args:
         audio: Shape ``(n,)``, 8000 Hz, full scale ±1.
@@ -35,38 +36,40 @@ def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         Shape ``(frames, 40)``, 10 ms apart, 25 ms long; no frames below 200 samples.
     """
-    import kaldi_native_fbank as knf  # only training needs it, not those who read our settings
-
-    options = knf.FbankOptions()
-    _frame_options(options.frame_opts)
-    options.mel_opts.num_bins = FRAME_BANDS
-    options.mel_opts.low_freq = LOW_HZ
-    options.mel_opts.high_freq = HIGH_HZ
-    options.use_energy = False
-    return _run(knf.OnlineFbank(options), audio)
-
-
-def mfcc(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute MFCCs with the options of the model's ``conf/mfcc.conf``; shape as log_mel."""
-    import kaldi_native_fbank as knf
-
-    options = knf.MfccOptions()
-    _frame_options(options.frame_opts)
-    options.mel_opts.num_bins = FRAME_BANDS
-    options.num_ceps = FRAME_BANDS
-    options.mel_opts.low_freq = LOW_HZ
-    options.mel_opts.high_freq = HIGH_HZ
-    options.use_energy = False
-    return _run(knf.OnlineMfcc(options), audio)
-
-
-def _run(extractor: Any, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    extractor.accept_waveform(RATE_HZ, (audio * 32768).tolist())
-    extractor.input_finished()
-    count = extractor.num_frames_ready
-    if not count:
+    if len(audio) < FRAME_SAMPLES:
         return np.zeros((0, FRAME_BANDS), np.float32)
-    return np.stack([extractor.get_frame(i) for i in range(count)]).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(audio, FRAME_SAMPLES)[::STEP_SAMPLES]
+    frames = windows * np.float32(32768)
+    frames -= frames.mean(axis=1, keepdims=True)
+    raised = np.empty_like(frames)
+    raised[:, 1:] = frames[:, 1:] - np.float32(_PREEMPHASIS) * frames[:, :-1]
+    raised[:, 0] = np.float32(1 - _PREEMPHASIS) * frames[:, 0]
+    raised *= _window()
+    spectrum = np.fft.rfft(raised, _FFT)[:, : _FFT // 2]
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    energies = power.astype(np.float32) @ _mel_bank()
+    return np.asarray(np.log(np.maximum(energies, _LEAST_ENERGY)), np.float32)
+
+
+@cache
+def _window() -> NDArray[np.float32]:
+    """Kaldi's ``povey`` window."""
+    phase = 2 * np.pi * np.arange(FRAME_SAMPLES) / (FRAME_SAMPLES - 1)
+    return ((0.5 - 0.5 * np.cos(phase)) ** 0.85).astype(np.float32)
+
+
+def _mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    return np.asarray(1127.0 * np.log(1.0 + np.asarray(hz) / 700.0), np.float64)
+
+
+@cache
+def _mel_bank() -> NDArray[np.float32]:
+    """Triangles over the mel scale, shape ``(128, 40)``."""
+    edges = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), FRAME_BANDS + 2)
+    at = _mel(np.arange(_FFT // 2) * RATE_HZ / _FFT)[:, None]
+    rising = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - at) / (edges[2:] - edges[1:-1])
+    return np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
 
 
 def mfcc_to_log_mel() -> NDArray[np.float64]:
@@ -79,12 +82,11 @@ def mfcc_to_log_mel() -> NDArray[np.float64]:
         np.pi / FRAME_BANDS * (bands[None, :] + 0.5) * bands[:, None]
     )
     dct[0] = np.sqrt(1.0 / FRAME_BANDS)
-    lifter = 1.0 + 0.5 * _LIFTER * np.sin(np.pi * bands / _LIFTER)
+    lifter = 1.0 + 0.5 * LIFTER * np.sin(np.pi * bands / LIFTER)
     return np.asarray(np.linalg.inv((lifter[:, None] * dct).T), np.float64)
 
 
 def band_centres_hz() -> NDArray[np.float64]:
     """Return the centres of the mel bands, shape ``(40,)``, in Hz."""
-    low, high = (1127.0 * np.log(1.0 + hz / 700.0) for hz in (LOW_HZ, HIGH_HZ))
-    mel = np.linspace(low, high, FRAME_BANDS + 2)[1:-1]
+    mel = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), FRAME_BANDS + 2)[1:-1]
     return np.asarray(700.0 * (np.exp(mel / 1127.0) - 1.0), np.float64)

@@ -107,6 +107,25 @@ def lexicon_arcs(
                 at = following
 
 
+def early_arcs(
+    lexicon: dict[str, list[Pronunciation]], word_ids: dict[str, int], first_state: int
+) -> Iterable[tuple[int, int, int, int]]:
+    """Yield arcs that tell the word with its first phone, each way of saying it on its own.
+
+    In the deterministic part a word is told where no other word fits any more, often after its last
+    phone. Words that callers begin with are kept out of it, so that a partial shows them earlier.
+    """
+    state = first_state
+    for word in sorted(lexicon):
+        for way in lexicon[word]:
+            at = 0
+            for place, phone in enumerate(way):
+                following = 0 if place == len(way) - 1 else state
+                state += following != 0
+                yield at, following, PHONE_IDS[phone] + 1, word_ids[word] if not place else 0
+                at = following
+
+
 def ctc_arcs(
     arcs: list[tuple[int, int, int, int]], unknown_id: int, phone_cost: float, unknown_cost: float
 ) -> list[tuple[int, int, int, int, float]]:
@@ -167,6 +186,7 @@ def write_word_graph(
     folder: Path,
     graph_dir: Path,
     *,
+    early_words: frozenset[str] = frozenset(),
     unknown_phone_cost: float,
     unknown_cost: float,
 ) -> dict[str, int]:
@@ -176,6 +196,7 @@ def write_word_graph(
         lexicon: Words and ways of saying them.
         folder: For intermediate files.
         graph_dir: The model's ``graph`` folder.
+        early_words: To be told with their first phone, see :func:`early_arcs`.
         unknown_phone_cost: Cost of each phone of an unknown word.
         unknown_cost: Cost of an unknown word.
 
@@ -186,7 +207,9 @@ def write_word_graph(
     _link_plugins(tools)
     first_ids = {word: index for index, word in enumerate(sorted(lexicon), 1)}
     arcs = folder / "lexicon.txt"
-    text = "".join(f"{a} {b} {i} {o}\n" for a, b, i, o in lexicon_arcs(lexicon, first_ids))
+    early = {word: ways for word, ways in lexicon.items() if word in early_words}
+    late = {word: ways for word, ways in lexicon.items() if word not in early_words}
+    text = "".join(f"{a} {b} {i} {o}\n" for a, b, i, o in lexicon_arcs(late, first_ids))
     arcs.write_text(text + "0\n", encoding="ascii")
     raw, plain, key = (str(folder / name) for name in ("lexicon.fst", "small.fst", "labels.key"))
     printed = str(folder / "small.txt")
@@ -204,6 +227,8 @@ def write_word_graph(
         fields = line.split("\t")
         if len(fields) >= 4:
             small.append((int(fields[0]), int(fields[1]), int(fields[2]), int(fields[3])))
+    states = 1 + max(max(arc[:2]) for arc in small)
+    small.extend(early_arcs(early, first_ids, states))
     spelled = ctc_arcs(small, first_ids[UNKNOWN_WORD], unknown_phone_cost, unknown_cost)
     ctc = folder / "ctc.txt"
     lines = (f"{a} {b} {i} {o} {cost:g}\n" for a, b, i, o, cost in sorted(spelled))

@@ -12,10 +12,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from asr.training.examples import Example
-from asr.training.features import log_mel
+from asr.training.examples import Example, to_int16
 from asr.training.phones import PHONE_IDS
-from asr.training.telephone import RATE_HZ, Surroundings, telephone
+from asr.training.telephone import RATE_HZ
 from asr.training.texts import normalise
 
 
@@ -94,24 +93,22 @@ def human_examples(
     pronunciations: dict[str, tuple[str, ...]],
     copies: int,
     seed: int,
-    surroundings: Surroundings,
 ) -> Iterator[Example]:
-    """Yield each recording over two telephone lines, and its vocoder copies over one each.
+    """Yield each recording (``humans``) and its vocoder copies (``voices``).
 
     Args:
         chosen: Recordings to use.
         pronunciations: Phones of each word that occurs.
         copies: Vocoder copies.
         seed: Source of chance.
-        surroundings: Noises and rooms.
     """
     for index, recording in enumerate(chosen):
         rng = np.random.default_rng([seed, 5, index])
-        phones = [
-            PHONE_IDS[phone] for word in recording.text.split() for phone in pronunciations[word]
-        ]
+        phones = np.array(
+            [PHONE_IDS[phone] for word in recording.text.split() for phone in pronunciations[word]],
+            np.int64,
+        )
         audio = read_recording(recording)
-        for version in (audio, audio, *other_voices(audio, copies, rng)):
-            frames = log_mel(telephone(version, surroundings, rng)).astype(np.float16)
-            source = f"humans/{recording.speaker}"
-            yield Example(frames, np.array(phones, np.int64), source)
+        yield Example(to_int16(audio), phones, f"humans/{recording.speaker}")
+        for voice in other_voices(audio, copies, rng):
+            yield Example(to_int16(voice), phones, f"voices/{recording.speaker}")

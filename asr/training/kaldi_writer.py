@@ -25,7 +25,7 @@ class Layer:
         weights: Shape ``(out, len(offsets) * in)``; blocks of inputs in the order of offsets.
         bias: Shape ``(out,)``.
         offsets: In input frames (10 ms).
-        then: ``relu`` or ``log-softmax``.
+        then: ``relu``, ``log-softmax``, or ``add``: the input of the layer before is added.
         compress: Store weights in 8 bits.
     """
 
@@ -140,11 +140,19 @@ def _nonlinear(kind: str, size: int) -> bytes:
     )  # fmt: skip
 
 
+def _passing(size: int) -> bytes:
+    """Return a component that hands on what it gets: here a sum."""
+    return (
+        b"<NoOpComponent> <Dim> " + integer(size)
+        + b"<BackpropScale> " + real(1.0) + b"</NoOpComponent> "
+    )  # fmt: skip
+
+
 def network(layers: list[Layer], input_size: int) -> bytes:
     """Return the network and its context: the part after the transition model."""
     config = [f"input-node name=input dim={input_size}"]
     components: list[tuple[str, bytes]] = []
-    source = "input"
+    source = before = "input"
     for index, layer in enumerate(layers):
         affine, after = f"l{index}.affine", f"l{index}.{layer.then}"
         inputs = [f"Offset({source}, {at})" if at else source for at in layer.offsets]
@@ -154,10 +162,15 @@ def network(layers: list[Layer], input_size: int) -> bytes:
         body = b"<FixedAffineComponent> <LinearParams> " + store(layer.weights)
         body += b"<BiasParams> " + float_vector(layer.bias) + b"</FixedAffineComponent> "
         components.append((affine, body))
-        config.append(f"component-node name={after} component={after} input={affine}")
-        kind = "RectifiedLinearComponent" if layer.then == "relu" else "LogSoftmaxComponent"
-        components.append((after, _nonlinear(kind, len(layer.bias))))
-        source = after
+        size = len(layer.bias)
+        if layer.then == "add":
+            taken, made = f"Sum({before}, {affine})", _passing(size)
+        else:
+            kind = "RectifiedLinearComponent" if layer.then == "relu" else "LogSoftmaxComponent"
+            taken, made = affine, _nonlinear(kind, size)
+        config.append(f"component-node name={after} component={after} input={taken}")
+        components.append((after, made))
+        before, source = source, after
     config.append(f"output-node name=output input={source} objective=linear")
     left = -sum(min(layer.offsets) for layer in layers)
     right = sum(max(layer.offsets) for layer in layers)

@@ -71,7 +71,8 @@ def choose_vocabulary(
         rate = subtitles.get(word, 0) / spoken * 1e6
         known = everyday.get(word, 0)
         trust = 1.0 if known or word in dictionary else 0.02
-        score[word] = 1e6 * min(domain.get(word, 0), 1) + 4.0 * known + rate * trust
+        ours = domain.get(word, 0)
+        score[word] = 1e6 * min(ours, 1) + ours + 4.0 * known + rate * trust
     return sorted(sorted(score, key=lambda word: (-score[word], word))[:size])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from asr.training.features import FRAME_BANDS, HIGH_HZ, LOW_HZ, RATE_HZ, mfcc_to_log_mel
 from asr.training.kaldi_writer import Layer, acoustic_model
-from asr.training.network import FIRST_KERNEL, SUBSAMPLING, AcousticNetwork
+from asr.training.network import (
+    BLOCK_OFFSETS,
+    FIRST_OFFSETS,
+    FLOOR,
+    SUBSAMPLING,
+    AcousticNetwork,
+    Block,
+)
 from asr.training.phones import PHONES
 
 _MFCC_CONF = f"""\
@@ -44,46 +52,52 @@ _MODEL_CONF = """\
 
 def folded_layers(network: AcousticNetwork) -> list[Layer]:
     """Fold normalisation, batch norms and the map from MFCC into plain affine layers."""
-    with torch.no_grad():
-        mean = network.mean.double().numpy()
-        scale = network.scale.double().numpy()
-        layers: list[Layer] = []
-        # What the layer before multiplies and adds to each of its outputs.
-        gain, shift = scale, -mean * scale
-        kernel_offsets = tuple(range(-(FIRST_KERNEL // 2), FIRST_KERNEL // 2 + 1))
-        for index, (conv, norm) in enumerate(zip(network.layers, network.norms, strict=True)):
-            weights, bias = _arrays(conv)
-            bias = bias + np.einsum("oik,i->o", weights, shift)
-            weights = weights * gain[None, :, None]
-            if index == 0:
-                # log_mel = mfcc @ M, so w · log_mel = (M w) · mfcc.
-                weights = np.einsum("ci,oik->ock", mfcc_to_log_mel(), weights)
-            offsets = kernel_offsets if index == 0 else (-SUBSAMPLING, 0, SUBSAMPLING)
-            layers.append(_layer(weights, bias, offsets, "relu", compress=index > 0))
-            learned = {name: t.double().numpy() for name, t in norm.state_dict().items()}
-            gain = learned["weight"] / np.sqrt(learned["running_var"] + torch.nn.BatchNorm1d(1).eps)
-            shift = learned["bias"] - learned["running_mean"] * gain
-        weights, bias = _arrays(network.output)
-        bias = bias + np.einsum("oik,i->o", weights, shift)
-        layers.append(_layer(weights * gain[None, :, None], bias, (0,), "log-softmax", False))
+    mean, scale = (_array(values) for values in (network.mean, network.scale))
+    layers = [
+        # log_mel = mfcc @ M
+        _layer(scale[:, None] * mfcc_to_log_mel().T, FLOOR - mean * scale, (0,), "relu", False)
+    ]
+    weights, bias = _after(network.first_norm, _array(network.first.weight))
+    layers.append(_layer(weights, bias, FIRST_OFFSETS, "relu"))
+    for block, block_offsets in zip(network.blocks, BLOCK_OFFSETS, strict=True):
+        learned = cast(Block, block)
+        weights, bias = _after(learned.norm, _array(learned.inner.weight))
+        layers.append(_layer(weights, bias, tuple(SUBSAMPLING * at for at in block_offsets)))
+        outer = learned.outer
+        layers.append(_layer(_array(outer.weight), _array(outer.bias), (0,), "add"))
+    gain, shift = _gain_and_shift(network.last_norm)
+    weights = _array(network.output.weight)
+    bias = _array(network.output.bias) + weights @ shift
+    layers.append(_layer(weights * gain, bias, (0,), "log-softmax", False))
     return layers
 
 
-def _arrays(conv: torch.nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    state = conv.state_dict()
-    return state["weight"].double().numpy(), state["bias"].double().numpy()
+def _array(values: torch.Tensor) -> NDArray[np.float64]:
+    return np.asarray(values.detach().double().numpy(), np.float64)
+
+
+def _gain_and_shift(norm: torch.nn.BatchNorm1d) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    learned = {name: _array(values) for name, values in norm.state_dict().items()}
+    gain = learned["weight"] / np.sqrt(learned["running_var"] + norm.eps)
+    return gain, learned["bias"] - learned["running_mean"] * gain
+
+
+def _after(
+    norm: torch.nn.BatchNorm1d, weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights and bias of a linear layer and the batch norm behind it."""
+    gain, shift = _gain_and_shift(norm)
+    return weights * gain[:, None], shift
 
 
 def _layer(
     weights: NDArray[np.float64],
     bias: NDArray[np.float64],
     offsets: tuple[int, ...],
-    then: str,
-    compress: bool,
+    then: str = "relu",
+    compress: bool = True,
 ) -> Layer:
-    """Flatten (out, in, kernel) into Kaldi's (out, kernel × in)."""
-    flat = weights.transpose(0, 2, 1).reshape(len(weights), -1)
-    return Layer(flat.astype(np.float32), bias.astype(np.float32), offsets, then, compress)
+    return Layer(weights.astype(np.float32), bias.astype(np.float32), offsets, then, compress)
 
 
 def write_acoustics(network: AcousticNetwork, model_dir: Path) -> None:

@@ -26,27 +26,35 @@ class Settings:
         noise_utterances: Utterances without speech.
         vocoder_copies: Times that each human utterance passes the WORLD vocoder.
         width: Channels of the network.
-        epochs: Passes over the training data; the learning rate falls to zero over them.
-        human_share: Share of the human examples heard in each pass.
+        caller_epochs: Passes over the callers alone.
+        epochs: Passes over callers and people, after those.
+        unseen_epochs: Instead of those, when a speaker is left out to be measured.
+        caller_share: How often each of these passes hears a caller's utterance.
+        human_share: Likewise a recording; 2 for twice, over two lines.
+        voice_share: Likewise a vocoder copy.
         calibration_utterances: Of each kind, to calibrate confidences with; 0 leaves that out.
         measured_utterances: Callers of each condition on the card; 0 leaves measuring out.
         vocabulary: Words in the recogniser, most useful first.
-        threads: CPU threads of the training.
+        threads: CPU threads of the training; as many processes prepare sound beside it.
     """
 
     data_dir: Path = SHARED_DATA
     work_dir: Path = REPOSITORY / "build" / "asr-training"
     model_dir: Path = REPOSITORY / "models" / "asr-nl-8k"
     seed: int = 1700
-    caller_utterances: int = 9000
+    caller_utterances: int = 10000
     held_out_utterances: int = 300
     foreign_utterances: int = 500
     noise_utterances: int = 300
-    vocoder_copies: int = 2
-    width: int = 320
-    epochs: int = 12
-    human_share: float = 0.4
+    vocoder_copies: int = 6
+    width: int = 352
+    caller_epochs: int = 8
+    epochs: int = 28
+    unseen_epochs: int = 12
+    caller_share: float = 0.4
+    human_share: float = 2.0
+    voice_share: float = 0.35
     calibration_utterances: int = 60
     measured_utterances: int = 150
-    vocabulary: int = 36000
-    threads: int = 2
+    vocabulary: int = 30000
+    threads: int = 1

@@ -59,36 +59,61 @@ def lose_packets(audio: Audio, share: float, rng: np.random.Generator) -> Audio:
     """Replace 20 ms packets by silence, or by the fading packet before (simple concealment)."""
     out = audio.copy()
     conceal = rng.random() < 0.6
-    for start in range(160, len(out) - 160, 160):
-        if rng.random() < share:
-            before = out[start - 160 : start] * 0.6
-            out[start : start + 160] = before if conceal else 0.0
+    for packet in np.flatnonzero(rng.random(max(0, len(out) // 160 - 1)) < share) + 1:
+        start = 160 * packet
+        before = out[start - 160 : start] * np.float32(0.6)
+        out[start : start + 160] = before if conceal else 0.0
     return out
 
 
+def _noise(count: int, surroundings: Surroundings, rng: np.random.Generator) -> Audio:
+    """Return noise at a level of 1: hiss of some colour, or what the surroundings offer."""
+    if not surroundings.noises or rng.random() < 0.5:
+        sound = rng.standard_normal(count, np.float32)
+        if rng.random() < 0.5:  # from white to about pink
+            sound[1:] += np.float32(rng.uniform(0, 0.95)) * sound[:-1]
+    else:
+        source = surroundings.noises[rng.integers(len(surroundings.noises))]
+        start = int(rng.integers(len(source)))
+        sound = np.take(source, np.arange(start, start + count), mode="wrap")
+    level = float(np.sqrt(np.mean(sound**2)))
+    return np.asarray(sound / np.float32(level + 1e-6), np.float32)
+
+
 def telephone(audio: Audio, surroundings: Surroundings, rng: np.random.Generator) -> Audio:
-    """Send one utterance through a random room, line and codec, with some quiet around it."""
-    if surroundings.rooms and rng.random() < 0.25:
+    """Send one utterance through a random room, line and codec, with some quiet around it.
+
+    Half of the lines carry noise at 5..30 dB below the speech, a third lose packets, before the
+    codec or after it.
+    """
+    if surroundings.rooms and rng.random() < 0.2:
         room = surroundings.rooms[rng.integers(len(surroundings.rooms))]
         audio = np.asarray(fftconvolve(audio, room)[: len(audio)], np.float32)
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         edges = [rng.uniform(100, 350), rng.uniform(3000, 3800)]
         sos = butter(2, edges, btype="band", fs=RATE_HZ, output="sos")
         audio = np.asarray(sosfilt(sos, audio), np.float32)
+    level = np.float32(10 ** (rng.uniform(-32, -12) / 20))
+    audio = audio * (level / (np.float32(np.sqrt(np.mean(audio**2))) + np.float32(1e-6)))
     quiet = [np.zeros(rng.integers(800, 4000), np.float32) for _ in range(2)]
     audio = np.concatenate([quiet[0], audio, quiet[1]])
-    speech_level = float(np.sqrt(np.mean(audio**2))) + 1e-6
-    audio = audio * np.float32(10 ** (rng.uniform(-30, -12) / 20) / speech_level)
-    if rng.random() < 0.5:
-        hiss = rng.normal(0, 10 ** rng.uniform(-4.5, -3.2), len(audio))
-        audio = audio + hiss.astype(np.float32)
-    audio = np.clip(audio, -1, 1).astype(np.float32)
-    codec = rng.choice(["ALAW", "ULAW", "GSM610", ""], p=[0.55, 0.15, 0.12, 0.18])
+    if rng.random() < 0.55:
+        below = np.float32(10 ** (-rng.uniform(5, 30) / 20))
+        audio = audio + _noise(len(audio), surroundings, rng) * (level * below)
+    elif rng.random() < 0.6:
+        hiss = np.float32(10 ** rng.uniform(-4.5, -3.2))
+        audio = audio + rng.standard_normal(len(audio), np.float32) * hiss
+    audio = np.clip(audio + np.float32(rng.normal(0, 0.003)), -1, 1)
+    loss = rng.uniform(0.01, 0.12) if rng.random() < 0.35 else 0.0
+    early = rng.random() < 0.5
+    if loss and early:
+        audio = lose_packets(audio, loss, rng)
+    codec = rng.choice(["ALAW", "ULAW", "GSM610", ""], p=[0.6, 0.15, 0.1, 0.15])
     if codec:
         audio = through_codec(audio, str(codec))
-    if rng.random() < 0.12:
-        audio = lose_packets(audio, rng.uniform(0.01, 0.08), rng)
-    return audio
+    if loss and not early:
+        audio = lose_packets(audio, loss, rng)
+    return np.asarray(audio, np.float32)
 
 
 def synthetic_noise(seconds: float, rng: np.random.Generator) -> Audio:

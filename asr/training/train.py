@@ -1,95 +1,94 @@
-"""CTC training with progress, remaining time, checkpoints and resume."""
+"""CTC training with progress, remaining time, checkpoints and resume.
+
+It has two stages. The first hears callers only; the second hears people too and begins where the
+first ended, so that leaving out a speaker (:mod:`asr.training.unseen`) repeats the second alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import math
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from asr.training.augmentation import MelAugmenter, noise_bank
+from asr.training.augmentation import heard
+from asr.training.batches import Batch, batches, groups
 from asr.training.card import add_facts
 from asr.training.examples import Example, load_examples
-from asr.training.network import AcousticNetwork, output_count
+from asr.training.network import AcousticNetwork
 from asr.training.settings import Settings
-from asr.training.telephone import load_surroundings
+from asr.training.telephone import Surroundings, load_surroundings
 
-CHECKPOINT_FILE = "checkpoint.pt"
-NETWORK_FILE = "network.pt"
-_BATCH_FRAMES = 6_500
+CALLERS_STAGE = "callers"
+PEOPLE_STAGE = "network"
 _PEAK_RATE = 2.5e-3
-_WARM_UP = 0.08
+_WARM_UP = 0.06
 """Share of the steps in which the learning rate rises; it then falls to zero as a cosine."""
-_QUEUE_TIMEOUT_SECONDS = 600.0
-_AVERAGE_DECAY = 0.997
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""Source: glibc's ``malloc.h``."""
+_AVERAGE_DECAY = 0.998
 """Of the running average of weights that is exported: it reads better than the last step's, so
 that a model can be taken from an unfinished training."""
 
 
-class Batch:
-    """Utterances of about one length, padded by their last frame."""
-
-    def __init__(self, features: list[NDArray[np.float32]], labels: list[NDArray[np.int64]]):
-        longest = max(len(frames) for frames in features)
-        padded = np.stack(
-            [np.pad(frames, ((0, longest - len(frames)), (0, 0)), "edge") for frames in features]
-        )
-        self.frames = torch.from_numpy(padded)
-        self.output_counts = torch.tensor([output_count(len(frames)) for frames in features])
-        self.labels = torch.from_numpy(np.concatenate(labels))
-        self.label_counts = torch.tensor([len(label) for label in labels])
+def network_file(work_dir: Path, stage: str) -> Path:
+    """Return where a stage's trained network is kept."""
+    return work_dir / f"{stage}.pt"
 
 
-def batches(examples: list[Example], rng: np.random.Generator) -> list[list[int]]:
-    """Group examples of like length; the order of the groups is random."""
-    jitter = rng.uniform(0, 60, len(examples))
-    order = np.argsort([len(example.frames) + jitter[i] for i, example in enumerate(examples)])
-    groups: list[list[int]] = [[]]
-    for index in order:
-        longest = len(examples[index].frames)
-        if groups[-1] and (len(groups[-1]) + 1) * longest > _BATCH_FRAMES:
-            groups.append([])
-        groups[-1].append(int(index))
-    shuffled: list[list[int]] = [groups[i] for i in rng.permutation(len(groups))]
-    return shuffled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What one stage hears.
+
+    Attributes:
+        name: Of its files in the work folder.
+        epochs: Passes; the learning rate falls to zero over them.
+        shares: How often each pass hears the examples of a kind: 0.4 for a random part of them, 2
+            for each one twice, over two lines.
+        seed: Source of chance.
+    """
+
+    name: str
+    epochs: int
+    shares: dict[str, float]
+    seed: int
+
+    def choose(self, examples: list[Example], rng: np.random.Generator) -> list[Example]:
+        """Return what one pass hears."""
+        chosen: list[Example] = []
+        for example in examples:
+            share = self.shares.get(example.kind, 1.0)
+            chosen.extend([example] * int(share + rng.random()))
+        return chosen
 
 
-def _prepared(
-    examples: list[Example], groups: list[list[int]], augment: MelAugmenter
-) -> Iterator[Batch]:
-    """Augment in a second thread, a few batches ahead of the training."""
-    queue: Queue[Batch | BaseException | None] = Queue(maxsize=6)
+def callers_stage(settings: Settings) -> Stage:
+    """Return the first stage: callers, other languages and noise."""
+    return Stage(name=CALLERS_STAGE, epochs=settings.caller_epochs, shares={}, seed=settings.seed)
 
-    def produce() -> None:
-        try:
-            for group in groups:
-                features: list[NDArray[np.float32]] = []
-                labels: list[NDArray[np.int64]] = []
-                for index in group:
-                    frames = augment(examples[index].frames.astype(np.float32))
-                    if output_count(len(frames)) > len(examples[index].phones) * 1.1 + 2:
-                        features.append(frames)
-                        labels.append(examples[index].phones)
-                if features:
-                    queue.put(Batch(features, labels), timeout=_QUEUE_TIMEOUT_SECONDS)
-            queue.put(None, timeout=_QUEUE_TIMEOUT_SECONDS)
-        except BaseException as error:
-            queue.put(error)
 
-    Thread(target=produce, name="augment", daemon=True).start()
-    while (item := queue.get(timeout=_QUEUE_TIMEOUT_SECONDS)) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
+def people_stage(settings: Settings, name: str = PEOPLE_STAGE, epochs: int = 0) -> Stage:
+    """Return the second stage.
+
+    Args:
+        settings: Shares and epochs.
+        name: Of its files.
+        epochs: Other than the setting's, when positive.
+    """
+    shares = {
+        "callers": settings.caller_share,
+        "humans": settings.human_share,
+        "voices": settings.voice_share,
+    }
+    return Stage(name=name, epochs=epochs or settings.epochs, shares=shares, seed=settings.seed + 1)
 
 
 def edit_distance(said: list[int], heard: list[int]) -> int:
@@ -103,29 +102,46 @@ def edit_distance(said: list[int], heard: list[int]) -> int:
     return row[-1]
 
 
-def phone_error(network: AcousticNetwork, examples: list[Example], device: str) -> float:
-    """Return phone errors per phone of the greedy reading, 0..1 and above."""
-    network.eval()
-    errors = total = 0
-    with torch.no_grad():
-        for example in examples:
-            frames = torch.from_numpy(example.frames.astype(np.float32))[None].to(device)
-            best = network(frames)[0].argmax(1).tolist()
-            heard = [p for i, p in enumerate(best) if p and (not i or best[i - 1] != p)]
-            errors += edit_distance(example.phones.tolist(), heard)
-            total += len(example.phones)
-    network.train()
-    return errors / max(1, total)
+class PhoneErrors:
+    """Counts phone errors of the greedy reading, on lines that stay the same.
+
+    Args:
+        examples: What is read.
+        surroundings: Noises and rooms of the lines.
+        seed: Source of chance.
+    """
+
+    def __init__(self, examples: list[Example], surroundings: Surroundings, seed: int) -> None:
+        self._phones = [example.phones.tolist() for example in examples]
+        self._frames = [
+            torch.from_numpy(heard(example, surroundings, np.random.default_rng([seed, 9, index])))
+            for index, example in enumerate(examples)
+        ]
+
+    def of(self, network: AcousticNetwork, device: str) -> float:
+        """Return errors per phone, 0..1 and above."""
+        network.eval()
+        errors = 0
+        with torch.no_grad():
+            for frames, phones in zip(self._frames, self._phones, strict=True):
+                best = network(frames[None].to(device))[0].argmax(1).tolist()
+                found = [p for i, p in enumerate(best) if p and (not i or best[i - 1] != p)]
+                errors += edit_distance(phones, found)
+        network.train()
+        return errors / max(1, sum(len(phones) for phones in self._phones))
 
 
-def _statistics(examples: list[Example], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _statistics(
+    examples: list[Example], surroundings: Surroundings, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     chosen = rng.choice(len(examples), min(500, len(examples)), replace=False)
-    frames = np.concatenate([examples[i].frames for i in chosen]).astype(np.float32)
+    frames = np.concatenate([heard(examples[i], surroundings, rng) for i in chosen])
     frames = frames[frames.mean(axis=1) > 0]  # digital silence says nothing about levels
     return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(1 / (frames.std(axis=0) + 0.1))
 
 
-def _load(work_dir: Path, name: str) -> list[Example]:
+def load_set(work_dir: Path, name: str) -> list[Example]:
+    """Read a set of examples; empty when it was not made."""
     path = work_dir / f"{name}.npz"
     return load_examples(path) if path.is_file() else []
 
@@ -137,13 +153,8 @@ def _learning_rate(progress: float) -> float:
     return _PEAK_RATE * 0.5 * (1 + fall) + 2e-6
 
 
-def train(settings: Settings, *, resume: bool = True, start_from: Path | None = None) -> Path:
-    """Train the network on the examples in the work folder.
-
-    Args:
-        settings: Width, epochs, seed, folders.
-        resume: Go on from the checkpoint, if there is one.
-        start_from: A trained network whose weights are the beginning.
+def train(settings: Settings) -> Path:
+    """Train both stages on the examples in the work folder; goes on from a checkpoint.
 
     Returns:
         The path of the trained network.
@@ -151,57 +162,97 @@ def train(settings: Settings, *, resume: bool = True, start_from: Path | None = 
     Raises:
         FileNotFoundError: The examples have not been made.
     """
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    rng = np.random.default_rng([settings.seed, 3])
-    examples = [*_load(settings.work_dir, "callers"), *_load(settings.work_dir, "humans")]
-    if not examples:
+    callers = load_set(settings.work_dir, "callers")
+    if not callers:
         raise FileNotFoundError(
             f"{settings.work_dir}: no examples; run: python -m asr.training callers humans"
         )
-    checks = {name: _load(settings.work_dir, name)[:100] for name in ("held_out", "dev")}
+    first = train_stage(settings, callers_stage(settings), callers, start_from=None)
+    humans = load_set(settings.work_dir, "humans")
+    stage = people_stage(settings)
+    path = train_stage(settings, stage, [*callers, *humans], start_from=first)
+    add_facts(
+        settings.work_dir,
+        caller_epochs=settings.caller_epochs,
+        epochs=settings.epochs,
+        unseen_epochs=settings.unseen_epochs,
+        caller_percent=round(100 * settings.caller_share),
+        human_share=settings.human_share,
+        voice_percent=round(100 * settings.voice_share),
+    )
+    return path
+
+
+def _keep_memory() -> None:
+    """Let glibc keep freed memory: giving it back after each step costs a third of the time."""
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def train_stage(
+    settings: Settings, stage: Stage, examples: list[Example], *, start_from: Path | None
+) -> Path:
+    """Train one stage, unless it is done; goes on from its checkpoint.
+
+    Args:
+        settings: Width, folders, threads.
+        stage: What is heard how often.
+        examples: All there is to hear.
+        start_from: A trained network whose weights are the beginning.
+
+    Returns:
+        The path of the trained network.
+    """
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(stage.seed)
+    _keep_memory()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    surroundings = load_surroundings(settings.data_dir / "noise")
     network = AcousticNetwork(settings.width)
-    network.mean, network.scale = _statistics(examples, rng)
-    if start_from is not None:
-        network.load_state_dict(torch.load(start_from, weights_only=True)["network"])
+    target = network_file(settings.work_dir, stage.name)
+    checkpoint = target.with_suffix(".checkpoint")
+    if start_from is None:
+        rng = np.random.default_rng([stage.seed, 3])
+        network.mean, network.scale = _statistics(examples, surroundings, rng)
+    else:
+        network.load_state_dict(load_network(start_from).state_dict())
     network.to(device)
-    augment = MelAugmenter(noise_bank(load_surroundings(settings.data_dir / "noise"), rng), rng)
     decay = get_ema_multi_avg_fn(_AVERAGE_DECAY)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=_PEAK_RATE, weight_decay=1e-2)
     first_epoch = 0
-    checkpoint = settings.work_dir / CHECKPOINT_FILE
-    target = settings.work_dir / NETWORK_FILE
-    if resume and checkpoint.is_file():
-        state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    if checkpoint.is_file():
+        state: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location=device)
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         first_epoch = state["epoch"] + 1
-        rng = np.random.default_rng([settings.seed, 4, first_epoch])
-    hours = sum(len(example.frames) for example in examples) / 360_000
+    if first_epoch >= stage.epochs:
+        print(f"{stage.name}: trained already", flush=True)
+        return target
+    checks = {
+        name: PhoneErrors(load_set(settings.work_dir, name)[:100], surroundings, settings.seed)
+        for name in ("held_out", "dev")
+    }
     weights = sum(p.numel() for p in network.parameters()) / 1e6
-    print(f"{len(examples)} examples, {hours:.1f} h, {weights:.2f} M weights, {device}", flush=True)
+    print(f"{stage.name}: {len(examples)} examples, {weights:.2f} M weights, {device}", flush=True)
     began = time.monotonic()
-    for epoch in range(first_epoch, settings.epochs):
-        heard = [
-            example
-            for example in examples
-            if not example.source.startswith("humans") or rng.random() < settings.human_share
-        ]
-        groups = batches(heard, rng)
-        epoch_began = time.monotonic()
+    for epoch in range(first_epoch, stage.epochs):
+        rng = np.random.default_rng([stage.seed, 4, epoch])
+        chosen = stage.choose(examples, rng)
+        order = groups(chosen, rng)
+        hours = sum(len(example.audio) for example in chosen) / 28_800_000
         losses: list[float] = []
-        for step, batch in enumerate(_prepared(heard, groups, augment)):
-            rate = _learning_rate((epoch + step / len(groups)) / settings.epochs)
+        made = batches(chosen, order, surroundings, (stage.seed, 8, epoch), settings.threads)
+        for step, batch in enumerate(made):
+            rate = _learning_rate((epoch + step / len(order)) / stage.epochs)
             losses.append(_one_step(network, optimiser, batch, rate, device))
             average.update_parameters(network)
             if step % 100 == 99:
-                rest = (time.monotonic() - epoch_began) * (len(groups) - step) / (step + 1) / 60
-                mean = np.mean(losses[-100:])
                 print(
-                    f"  step {step + 1}/{len(groups)}: loss {mean:.3f}, {rest:.1f} min", flush=True
+                    f"  {step + 1} of {len(order)}: loss {np.mean(losses[-100:]):.3f}", flush=True
                 )
         state = {
             "network": network.state_dict(),
@@ -213,19 +264,15 @@ def train(settings: Settings, *, resume: bool = True, start_from: Path | None = 
         averaged = cast(AcousticNetwork, average.module)
         torch.save({"network": averaged.state_dict(), "width": settings.width}, target)
         spent = time.monotonic() - began
-        left = spent / (epoch - first_epoch + 1) * (settings.epochs - epoch - 1)
-        errors = {name: phone_error(averaged, found, device) for name, found in checks.items()}
-        shown = ", ".join(f"{name} {100 * error:.1f} %" for name, error in errors.items())
+        left = spent / (epoch - first_epoch + 1) * (stage.epochs - epoch - 1)
+        shown = ", ".join(
+            f"{name} {100 * check.of(averaged, device):.1f} %" for name, check in checks.items()
+        )
         print(
-            f"epoch {epoch + 1}/{settings.epochs}: loss {np.mean(losses):.3f}, "
+            f"{stage.name} {epoch + 1}/{stage.epochs}: {hours:.1f} h, loss {np.mean(losses):.3f}, "
             f"phone errors {shown}; {spent / 60:.1f} min spent, {left / 60:.0f} min left",
             flush=True,
         )
-    add_facts(
-        settings.work_dir,
-        epochs=settings.epochs,
-        human_percent=round(100 * settings.human_share),
-    )
     return target
 
 

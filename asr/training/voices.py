@@ -9,20 +9,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 
 from asr.training.espeak import speak
-from asr.training.examples import Example
-from asr.training.features import log_mel
+from asr.training.examples import Example, to_int16
 from asr.training.phones import GARBAGE, PHONE_IDS
-from asr.training.telephone import (
-    Surroundings,
-    load_surroundings,
-    synthetic_noise,
-    telephone,
-)
+from asr.training.telephone import Surroundings, synthetic_noise
 from asr.training.texts import normalise
 
 _NAMES = """
@@ -53,16 +46,7 @@ class _Order:
     language: str = "nl"
 
 
-_surroundings: dict[Path, Surroundings] = {}
-
-
-def _room(noise_dir: Path) -> Surroundings:
-    if noise_dir not in _surroundings:
-        _surroundings[noise_dir] = load_surroundings(noise_dir)
-    return _surroundings[noise_dir]
-
-
-def _caller(order: _Order, seed: int, noise_dir: Path) -> tuple[Example, Said]:
+def _caller(order: _Order, seed: int) -> tuple[Example, Said]:
     rng = np.random.default_rng([seed, order.index])
     if order.held_out:
         variant = str(rng.choice(HELD_OUT_VOICES))
@@ -73,36 +57,32 @@ def _caller(order: _Order, seed: int, noise_dir: Path) -> tuple[Example, Said]:
     rate = 175 if plain else int(rng.integers(125, 220))
     pitch = 50 if plain else int(rng.integers(15, 90))
     spoken = speak(order.text, voice, rate, pitch)
-    audio = telephone(spoken.audio, _room(noise_dir), rng)
     if order.language == "nl":
         phones = [PHONE_IDS[phone] for group in spoken.groups for phone in group]
         source = f"callers/{variant or 'nl'}"
     else:
         phones = [PHONE_IDS[GARBAGE]] * len(order.text.split())
         source = f"foreign/{order.language}"
-    frames = log_mel(audio).astype(np.float16)
-    example = Example(frames, np.array(phones, np.int64), source)
+    example = Example(to_int16(spoken.audio), np.array(phones, np.int64), source)
     return example, Said(normalise(order.text), spoken.groups)
 
 
-def _in_processes(
-    orders: list[_Order], seed: int, noise_dir: Path
-) -> Iterator[tuple[Example, Said]]:
+def _in_processes(orders: list[_Order], seed: int) -> Iterator[tuple[Example, Said]]:
     workers = max(1, os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_caller, orders, repeat(seed), repeat(noise_dir), chunksize=32)
+        yield from pool.map(_caller, orders, repeat(seed), chunksize=32)
 
 
 def callers(
-    texts: list[str], seed: int, noise_dir: Path, *, held_out: bool = False
+    texts: list[str], seed: int, *, held_out: bool = False
 ) -> Iterator[tuple[Example, Said]]:
-    """Let callers say the texts, one voice, rate and pitch for each, over the telephone."""
+    """Let callers say the texts, one voice, rate and pitch for each."""
     orders = [_Order(index, text, held_out) for index, text in enumerate(texts)]
-    return _in_processes(orders, seed, noise_dir)
+    return _in_processes(orders, seed)
 
 
 def foreigners(
-    texts: dict[str, list[str]], count: int, seed: int, noise_dir: Path
+    texts: dict[str, list[str]], count: int, seed: int
 ) -> Iterator[tuple[Example, Said]]:
     """Let callers speak other languages: the words of each language's sentences, remixed.
 
@@ -110,7 +90,6 @@ def foreigners(
         texts: Sentences for each espeak-ng language.
         count: Utterances in all.
         seed: Source of chance.
-        noise_dir: Background noises.
     """
     rng = np.random.default_rng([seed, 77])
     orders: list[_Order] = []
@@ -121,27 +100,23 @@ def foreigners(
         head, tail = texts[language][first].split(), texts[language][second].split()
         words = [*head[: rng.integers(2, len(head) + 1)], *tail[rng.integers(0, len(tail)) :]]
         orders.append(_Order(100_000 + index, " ".join(words), False, language))
-    return _in_processes(orders, seed, noise_dir)
+    return _in_processes(orders, seed)
 
 
-def noises(count: int, seed: int, noise_dir: Path) -> Iterator[Example]:
+def noises(count: int, seed: int, surroundings: Surroundings) -> Iterator[Example]:
     """Yield utterances without speech: silence, noise, music, tones. Their label is empty."""
     rng = np.random.default_rng([seed, 78])
-    surroundings = _room(noise_dir)
     for index in range(count):
-        seconds = rng.uniform(1, 6)
+        samples = int(rng.uniform(1, 6) * 8000)
         if index % 12 == 0:
-            audio = np.zeros(int(seconds * 8000), np.float32)
+            audio = np.zeros(samples, np.float32)
         elif index % 3 == 0 and surroundings.noises:
             noise = surroundings.noises[rng.integers(len(surroundings.noises))]
-            start = int(rng.integers(max(1, len(noise) - int(seconds * 8000))))
-            audio = noise[start : start + int(seconds * 8000)] * np.float32(rng.uniform(0.05, 1.5))
+            start = int(rng.integers(max(1, len(noise) - samples)))
+            audio = noise[start : start + samples] * np.float32(rng.uniform(0.05, 1.5))
         else:
-            audio = synthetic_noise(seconds, rng)
-        if index % 2:
-            audio = telephone(audio, surroundings, rng)
-        frames = log_mel(np.clip(audio, -1, 1).astype(np.float32)).astype(np.float16)
-        yield Example(frames, np.zeros(0, np.int64), "noise")
+            audio = synthetic_noise(samples / 8000, rng)
+        yield Example(to_int16(audio), np.zeros(0, np.int64), "noise")
 
 
 def said_variants(said: list[Said]) -> dict[str, Counter[tuple[str, ...]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from asr.training.corpus import foreign_texts
 from asr.training.domain_texts import domain_questions, domain_terms
-from asr.training.graph import ctc_arcs, language_arcs, lexicon_arcs
+from asr.training.graph import ctc_arcs, early_arcs, language_arcs, lexicon_arcs
 from asr.training.language_model import Source, interpolate, perplexity, unigram_background
 from asr.training.lexicon import LexiconError, choose_vocabulary, read_corrections
 from asr.training.phones import PHONE_IDS, PHONES, tidy
@@ -160,6 +160,16 @@ def test_lexicon_graph_spells_every_word() -> None:
     j, aa, a, s = (PHONE_IDS[phone] + 1 for phone in ("j", "a:", "A", "s"))
     marks = len(PHONES) + 1
     assert {(1, (j, aa, marks)), (2, (j, aa, marks + 1)), (3, (j, a, s))} == set(paths)
+
+
+def test_early_words_are_told_with_their_first_phone() -> None:
+    """
+    Each way of saying one has states of its own, numbered on from the others, and ends at the root.
+    """
+    j, aa, a, k = (PHONE_IDS[phone] + 1 for phone in ("j", "a:", "A", "k"))
+    arcs = list(early_arcs({"ja": [("j", "a:"), ("j", "A")], "k": [("k",)]}, {"ja": 4, "k": 5}, 7))
+
+    assert [(0, 7, j, 4), (7, 0, aa, 0), (0, 8, j, 4), (8, 0, a, 0), (0, 0, k, 5)] == arcs
 
 
 def test_every_ctc_state_may_wait_in_blank_and_phones_may_repeat() -> None:
