@@ -29,6 +29,7 @@ from ivr.contacts.store import ContactStore
 from ivr.errors import ConfigError, ConfigErrors, WegwijsError
 from ivr.home import Home
 from ivr.maintenance import ClassifierOfTheDay
+from ivr.oddities import oddities
 
 _LEAST_FREE_OCTETS = 1 << 30
 _SIP_PORT = 5060
@@ -92,6 +93,7 @@ def check(path: Path, home: Home) -> list[Finding]:
         look(lambda: _prompts(config, catalogue[0], home, path), "prompts", "lines", "contacts")
     look(lambda: _register(config, home, path), "contacts")
     look(lambda: _machine(home))
+    look(lambda: _odd(config, path), "sip", "timers", "groups", "pauses")
     # Two steps may stumble over the same mistake.
     return list(dict.fromkeys(found))
 
@@ -297,6 +299,10 @@ def _register(config: Config, home: Home, path: Path) -> Iterator[Finding]:
         )
     if contacts.database_url is not None or (home.path / "contacts.sqlite").exists():
         ContactStore(contacts.database_url or home.database_url, read_only=True).close()
+
+
+def _odd(config: Config, path: Path) -> Iterator[Finding]:
+    return (Finding(Weight.ADVICE, str(odd)) for odd in oddities(config, path))
 
 
 def _machine(home: Home) -> Iterator[Finding]:
