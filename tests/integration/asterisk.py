@@ -42,8 +42,10 @@ GROUPS = (
 NOBODY_PORT = 9
 """The discard port: a voorlichter who never answers."""
 RTP_PORTS = 200
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 """Generous: a second on an idle machine."""
+WITHIN_SECONDS = 90.0
+"""Of every wait: generous too, and over as soon as it can be."""
 
 # Asterisk complains of these when they are absent, though nothing has to be in them.
 EMPTY_FILES = (
@@ -196,7 +198,7 @@ class Asterisk:
         done = subprocess.run(
             ["chroot", str(self._root), "/usr/sbin/asterisk", "-C",
              f"{self._base}/etc/asterisk.conf", "-rx", command],
-            capture_output=True, text=True, timeout=30, check=False,
+            capture_output=True, text=True, timeout=WITHIN_SECONDS, check=False,
         )  # fmt: skip
         return done.stdout
 
@@ -226,7 +228,7 @@ class Asterisk:
             return [dict(zip(names, row, strict=False)) for row in csv.reader(lines)]
 
     def wait_for(
-        self, event: str, *, queue: str, within_seconds: float = 30.0, since: float = 0.0
+        self, event: str, *, queue: str, within_seconds: float = WITHIN_SECONDS, since: float = 0.0
     ) -> QueueEvent:
         """Return the first ``event`` of ``queue``, now or soon.
 
@@ -251,7 +253,26 @@ class Asterisk:
                     f"seen: {seen_events}; log:\n{self.log_end()}"
                 )
 
-    def wait_for_channels(self, count: int, *, within_seconds: float = 30.0) -> None:
+    def wait_for_thema(self, thema: str, *, call: str = "") -> None:
+        """Return when a call detail record holds ``thema``: it is written when a call has ended.
+
+        Args:
+            thema: Its slug.
+            call: Unique id of the caller's channel; any caller when empty.
+
+        Raises:
+            AsteriskFailedError: None does in time, or Asterisk ended.
+        """
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while True:
+            records = [row for row in self.cdrs() if call in ("", row.get("uniqueid"))]
+            themas = {row.get("userfield", "") for row in records}
+            if thema in themas:
+                return
+            if time.monotonic() > deadline or self._has_ended(within_seconds=0.1):
+                raise AsteriskFailedError(f"no {thema} in the records, but {sorted(themas)}")
+
+    def wait_for_channels(self, count: int, *, within_seconds: float = WITHIN_SECONDS) -> None:
         """Return when exactly ``count`` channels exist: two for a call that was answered.
 
         Raises:
@@ -265,7 +286,7 @@ class Asterisk:
                     f"{self.log_end()}"
                 )
 
-    def wait_for_bridge(self, *, within_seconds: float = 30.0) -> None:
+    def wait_for_bridge(self, *, within_seconds: float = WITHIN_SECONDS) -> None:
         """Return when two channels are connected: before that Asterisk refuses a REFER with 400.
 
         Raises:

@@ -31,9 +31,11 @@ from ivr.prompts.texts import embedded_texts
 from tests.integration.ports import free_range
 
 ADDRESS = "127.0.0.1"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 """Generous: three seconds on an idle machine."""
-WITHIN_SECONDS = 30.0
+WITHIN_SECONDS = 90.0
+"""Of every wait: generous too, and over as soon as it can be."""
+_PAUSE_SECONDS = 0.05
 TARGETS_DEFAULT = f"sip:nobody@{ADDRESS}:9"
 
 Tables = Mapping[str, Any]
@@ -168,7 +170,7 @@ class Phone:
         told.join(START_SECONDS)
         if not ready:
             if not told.is_alive():
-                self.code = self._process.wait(timeout=10)
+                self.code = self._process.wait(timeout=WITHIN_SECONDS)
             self.kill()
             raise PhoneFailedError(f"the phone did not start:\n{self.stderr}")
         answer = json.loads(ready[0])
@@ -226,9 +228,9 @@ class Phone:
         if process is None:
             return
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=WITHIN_SECONDS)
         if self._reader is not None:
-            self._reader.join(10)
+            self._reader.join(WITHIN_SECONDS)
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
@@ -242,7 +244,7 @@ class Phone:
     def get(self, path: str) -> str:
         """What its HTTP port answers with status 200."""
         address = f"http://{ADDRESS}:{self.http_port}{path}"
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address, timeout=WITHIN_SECONDS) as answer:
             return str(answer.read().decode("utf-8"))
 
     def live(self) -> list[dict[str, Any]]:
@@ -309,4 +311,4 @@ def wait_until(
     while not true():
         if time.monotonic() > deadline:
             raise PhoneFailedError(f"no {what} within {within_seconds:.0f} s; {tell()}")
-        pause.wait(0.02)
+        pause.wait(_PAUSE_SECONDS)

