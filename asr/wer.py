@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +77,41 @@ def word_errors(said: str, heard: str) -> WordErrors:
             diagonal, row[j] = above, best
     _, substitutions, deletions, insertions = row[-1]
     return WordErrors(substitutions, deletions, insertions, len(wanted))
+
+
+def right_words(
+    said: Sequence[str], heard: Sequence[str], *, unfinished: bool = False
+) -> list[bool]:
+    """Tell for each word heard whether it was said there, in the alignment with fewest errors.
+
+    Args:
+        said: Words said.
+        heard: Words recognised.
+        unfinished: Only the beginning was heard so far: words said after it are no errors.
+    """
+    cost = np.zeros((len(said) + 1, len(heard) + 1), np.int64)
+    cost[:, 0] = np.arange(len(said) + 1)
+    cost[0, :] = np.arange(len(heard) + 1)
+    for i, word in enumerate(said, 1):
+        for j, other in enumerate(heard, 1):
+            cost[i, j] = min(
+                cost[i - 1, j - 1] + (word != other), cost[i - 1, j] + 1, cost[i, j - 1] + 1
+            )
+    i, j = len(said), len(heard)
+    if unfinished:
+        i = int(np.argmin(cost[:, j]))
+    right = [False] * len(heard)
+    while i and j:
+        if said[i - 1] == heard[j - 1] and cost[i, j] == cost[i - 1, j - 1]:
+            i, j = i - 1, j - 1
+            right[j] = True
+        elif cost[i, j] == cost[i - 1, j - 1] + 1:
+            i, j = i - 1, j - 1
+        elif cost[i, j] == cost[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return right
 
 
 def word_error_rate(

@@ -1,0 +1,210 @@
+"""``python -m asr.evaluate``: engines beside each other on the same recordings.
+
+Each engine works in a process of its own: its memory is its own, and what breaks it ends nothing
+else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.engines import DEFAULT_ENGINE, ENGINES, load_engine
+from asr.errors import AsrError
+from asr.evaluate.items import (
+    Item,
+    SpeechFolderError,
+    held_out_callers,
+    listed_recordings,
+    not_dutch,
+)
+from asr.evaluate.measure import Outcome, recognise, resident_octets, stream_octets
+from asr.evaluate.summary import LEGEND, Row, report, table
+from asr.transcribe import RATE_HZ
+
+_MOST_FAILURES = 5
+"""Failures in a row after which an engine is given up."""
+_STREAM_SECONDS = 6
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m asr.evaluate",
+        description="Measure speech engines on recordings of your own and on espeak-ng callers.",
+        epilog=LEGEND,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--engines", default=DEFAULT_ENGINE, metavar="NAME[=FOLDER],…",
+        help=f"engines, each with its model folder (default: {DEFAULT_ENGINE} with the embedded "
+        f"model; known: {', '.join(sorted(ENGINES))})",
+    )  # fmt: skip
+    parser.add_argument("--model", type=Path, help="model folder, where one engine is named")
+    parser.add_argument(
+        "--speech", type=Path, metavar="FOLDER",
+        help="recordings: utterances.tsv (columns file, text, speaker, split), or a.wav with a.txt",
+    )  # fmt: skip
+    parser.add_argument("--split", default="dev", help="rows of utterances.tsv (default: dev)")
+    parser.add_argument(
+        "--callers", type=int, metavar="N",
+        help="espeak-ng utterances a condition (default: 100 without --speech, else none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--not-dutch", type=int, default=0, metavar="N",
+        help="utterances of each of nine other languages, and N sounds without speech",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1700)
+    parser.add_argument("--by-speaker", action="store_true")
+    parser.add_argument(
+        "--show", action="store_true", help="print said and heard where they differ (to stderr)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--limit-seconds", type=float, default=7200.0, help="for one engine (default: 7200)"
+    )
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.callers is None:
+        options.callers = 0 if options.speech or options.not_dutch else 100
+    return options
+
+
+def _engines(options: argparse.Namespace) -> list[tuple[str, Path | None]]:
+    named: list[tuple[str, Path | None]] = []
+    for part in options.engines.split(","):
+        name, _, folder = part.strip().partition("=")
+        named.append((name, Path(folder) if folder else None))
+    if options.model is not None:
+        if len(named) != 1 or named[0][1] is not None:
+            raise SpeechFolderError(
+                "--model", "goes with one engine", "write --engines NAME=FOLDER,NAME=FOLDER"
+            )
+        named = [(named[0][0], options.model)]
+    return named
+
+
+def _items(options: argparse.Namespace) -> Iterator[Item]:
+    """Yield what is recognised; a recording that cannot be read is told and left out."""
+    if options.speech is not None:
+        for recording in listed_recordings(options.speech, options.split):
+            try:
+                yield recording.item()
+            except SpeechFolderError as error:
+                print(error, file=sys.stderr)
+    if options.callers:
+        yield from held_out_callers(options.callers, options.seed)
+    if options.not_dutch:
+        yield from not_dutch(options.not_dutch, options.seed)
+
+
+def work(options: argparse.Namespace) -> int:
+    """Measure one engine and print its rows as JSON lines."""
+    ((name, folder),) = _engines(options)
+    items = _items(options)
+    first = next(items, None)
+    if first is None:
+        print("nothing to recognise: give --callers, --speech or --not-dutch", file=sys.stderr)
+        return 2
+    before = resident_octets()
+    engine = load_engine(name, folder)
+    longest = np.resize(first.pcm, _STREAM_SECONDS * RATE_HZ)
+    # What the engine makes once (threads, tables) belongs to the model, not to the first caller.
+    recognise(engine, Item("", "", "", longest))
+    model_octets = max(0, resident_octets() - before)
+    outcomes: list[Outcome] = []
+    failures, in_a_row, reason = 0, 0, ""
+    for item in chain([first], items):
+        try:
+            outcome = recognise(engine, item)
+        except AsrError as error:
+            failures, in_a_row, reason = failures + 1, in_a_row + 1, str(error)
+            if in_a_row >= _MOST_FAILURES:
+                break
+            continue
+        in_a_row = 0
+        outcomes.append(outcome)
+        if options.show and outcome.errors.errors:
+            print(f"{item.speaker}\n  said  {item.said}\n  heard {outcome.heard}", file=sys.stderr)
+    octets = 0 if in_a_row else stream_octets(engine, longest)
+    for row in report(outcomes, by_speaker=options.by_speaker):
+        row |= {"engine": engine.name, "model": engine.model, "failures": failures}
+        row |= {"model_octets": model_octets, "stream_octets": octets}
+        print(json.dumps(row), flush=True)
+    if failures:
+        print(f"{engine.name}: {failures} utterances failed, the last: {reason}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _measured(name: str, folder: Path | None, arguments: list[str], limit: float) -> list[Row]:
+    """Run one engine in its own process; what went wrong is told on stderr, what came is kept."""
+    engine = f"{name}={folder}" if folder else name
+    command = [sys.executable, "-m", "asr.evaluate", *arguments, "--engines", engine, "--worker"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        told, _ = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        told, _ = process.communicate()
+        print(f"{engine}: not ready within {limit:.0f} s", file=sys.stderr)
+    if process.returncode < 0 and process.returncode != -signal.SIGKILL:
+        print(f"{engine}: crashed ({signal.Signals(-process.returncode).name})", file=sys.stderr)
+    rows: list[Row] = []
+    for line in told.decode("utf-8", "replace").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue  # a library's own words
+    return rows
+
+
+def _worker_arguments(options: argparse.Namespace) -> list[str]:
+    passed: dict[str, Any] = {
+        "--speech": options.speech,
+        "--split": options.split,
+        "--callers": options.callers,
+        "--not-dutch": options.not_dutch,
+        "--seed": options.seed,
+    }
+    arguments = [str(x) for pair in passed.items() if pair[1] is not None for x in pair]
+    arguments += ["--by-speaker"] if options.by_speaker else []
+    return arguments + (["--show"] if options.show else [])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the evaluation; 0 when every engine recognised everything, 1 when not, 2 wrong usage."""
+    options = _arguments(arguments)
+    try:
+        if options.worker:
+            return work(options)
+        engines = _engines(options)
+        if options.speech is not None:
+            listed_recordings(options.speech, options.split)
+    except AsrError as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, SpeechFolderError) else 1
+    rows: list[Row] = []
+    failed = False
+    for name, folder in engines:
+        found = _measured(name, folder, _worker_arguments(options), options.limit_seconds)
+        failed = failed or not found or any(row["failures"] for row in found)
+        rows.extend(found)
+        if options.json:
+            for row in found:
+                print(json.dumps(row), flush=True)
+    if rows and not options.json:
+        print(table(rows))
+        print(f"\n{LEGEND}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
