@@ -257,7 +257,9 @@ class Phone:
             _log.warning("recovered_calls", count=recovered)
         self._writer = ContactWriter(store, home.spool / "records.jsonl")
         stack.callback(self._writer.close, CLOSE_SECONDS)
-        recognition = load_recognition(config, self._classifier.current, self._writer, stack)
+        recognition = load_recognition(
+            config, home, path, self._classifier.current, self._writer, stack
+        )
         settings = sip_settings(config)
         matrix = FrameMatrix(settings.max_legs + _SPARE_SLOTS)
         self._core = AudioCore(matrix, lambda event: self.engine.audio_event(event))

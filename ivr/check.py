@@ -13,8 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from asr.engines import load_engine
-from asr.errors import AsrError
 from intent.catalogue import Catalogue
 from ivr.app import (
     catalogue_of,
@@ -30,6 +28,7 @@ from ivr.errors import ConfigError, ConfigErrors, WegwijsError
 from ivr.home import Home
 from ivr.maintenance import ClassifierOfTheDay
 from ivr.oddities import oddities
+from ivr.recognisers import deadline_problems, engine_problems
 
 _LEAST_FREE_OCTETS = 1 << 30
 _SIP_PORT = 5060
@@ -88,8 +87,10 @@ def check(path: Path, home: Home) -> list[Finding]:
     if catalogue:
         look(lambda: _groups(config, catalogue[0], path), "groups", "general", "costs")
     look(lambda: _hours(config, path), "lines")
-    look(lambda: _models(config, home, catalogue), "recognition")
+    look(lambda: _recognisers(config, home, path), "recognition")
+    look(lambda: _told(deadline_problems(config, path)), "recognition", "timers")
     if catalogue:
+        look(lambda: _classifier(home, catalogue[0]))
         look(lambda: _prompts(config, catalogue[0], home, path), "prompts", "lines", "contacts")
     look(lambda: _register(config, home, path), "contacts")
     look(lambda: _machine(home))
@@ -271,13 +272,25 @@ def _groups(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Findin
         yield _mistake(path, "lines", None, "is empty", 'add [lines."*"] for every called number')
 
 
-def _models(config: Config, home: Home, catalogue: list[Catalogue]) -> Iterator[Finding]:
-    try:
-        load_engine(config.recognition.engine, config.recognition.model).close()
-    except AsrError as error:
-        yield Finding(Weight.MISTAKE, f"recognition: {error}")
-    if catalogue:
-        ClassifierOfTheDay(model_registry(home), catalogue[0])
+def _recognisers(config: Config, home: Home, path: Path) -> Iterator[Finding]:
+    yield from _told(engine_problems(config, home, path))
+    second = config.recognition.second
+    keeps = any(line.keep_recordings for line in config.lines.values())
+    if second is not None and second.share_of_calls and not keeps:
+        yield Finding(
+            Weight.ADVICE,
+            f"{path}: recognition.second.share_of_calls does nothing, because no line keeps its "
+            "recordings",
+        )
+
+
+def _told(problems: Iterator[ConfigError]) -> Iterator[Finding]:
+    return (Finding(Weight.MISTAKE, str(problem)) for problem in problems)
+
+
+def _classifier(home: Home, catalogue: Catalogue) -> Iterator[Finding]:
+    ClassifierOfTheDay(model_registry(home), catalogue)
+    yield from ()
 
 
 def _prompts(config: Config, catalogue: Catalogue, home: Home, path: Path) -> Iterator[Finding]:

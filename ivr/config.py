@@ -144,12 +144,24 @@ class SipSection(_Section):
     """Numbers refused with 603; a star at the end stands for any rest."""
 
 
-class SecondSection(_Section):
+class _EngineSection(_Section):
+    """A speech engine with its model."""
+
+    engine: str = "vosk"
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """Name of an installed model, or its folder (with a "/"); the embedded Dutch one when
+    absent."""
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    """For engines that can use a GPU; the engine's own choice when absent."""
+    threads: Annotated[Whole, Field(ge=1, le=256)] | None = None
+    """Of the engine for one transcription, where it has such a setting; its own choice when
+    absent."""
+
+
+class SecondSection(_EngineSection):
     """``[recognition.second]``: an engine for what the first is unsure of, and for labelling."""
 
     engine: str
-    model: Path | None = None
-    """As ``recognition.model``."""
     workers: Whole = Field(default=1, ge=1, le=64)
     """Threads for callers who wait; one more, of the lowest priority, hears recordings again."""
     unsure_below: Share = 0.6
@@ -173,12 +185,9 @@ class BreakerSection(_Section):
     """After this, one turn tries the engine again."""
 
 
-class RecognitionSection(_Section):
+class RecognitionSection(_EngineSection):
     """``[recognition]``: speech to text."""
 
-    engine: str = "vosk"
-    model: Path | None = None
-    """Name of an installed model, or its folder; the embedded Dutch one when absent."""
     workers: Whole = Field(default=2, ge=1, le=256)
     """Threads; one core each when all are busy."""
     deadline_seconds: Positive = 1.0
@@ -370,6 +379,8 @@ def _absolute(config: Config, folder: Path) -> Config:
             value = getattr(section, name)
             if isinstance(value, Path) and not value.is_absolute():
                 changed[name] = folder / value
+            elif isinstance(section, _EngineSection) and name == "model" and "/" in (value or ""):
+                changed[name] = str(folder / value)
             elif isinstance(value, _Section):
                 changed[name] = walk(value)
         return section.model_copy(update=changed)

@@ -60,6 +60,8 @@ class Said:
     accept_error: Exception | None = None
     finish_error: Exception | None = None
     close_error: Exception | None = None
+    returns: Any = None
+    """Instead of a transcript, when given: what no port allows."""
 
 
 class FakeRecogniser:
@@ -86,6 +88,8 @@ class FakeRecogniser:
         """See :class:`asr.recogniser.Recogniser`."""
         if self._said.finish_error is not None:
             raise self._said.finish_error
+        if self._said.returns is not None:
+            return self._said.returns  # type: ignore[no-any-return]
         words = self._said.text.split()
         return Transcript(
             text=self._said.text,
@@ -109,12 +113,12 @@ class FakeRecogniser:
 class FakeSpeechEngine:
     """Makes recognisers that follow :attr:`script`, one :class:`Said` a turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "fake", model: str = "fake-1") -> None:
+        self.name = name
+        self.model = model
         self.script: deque[Said] = deque()
         self.opened: list[FakeRecogniser] = []
 
-    name = "fake"
-    model = "fake-1"
     capabilities = Capabilities(
         streaming=True,
         word_confidence=True,

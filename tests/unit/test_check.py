@@ -47,7 +47,7 @@ def test_misspelt_key_does_not_hide_the_other_mistakes(tmp_path: Path, all_group
     found = mistakes(
         tmp_path,
         '[service]\nmax_cals = 5\n[sip]\nudp_port = false\nrtp_ports = "20000-20003"\n'
-        '[recognition]\nmodel = "nowhere"\n[contacts]\naudio_days = 90\ntext_days = 3\n'
+        '[recognition]\nmodel = "./nowhere"\n[contacts]\naudio_days = 90\ntext_days = 3\n'
         + all_groups
         + targets("energi"),
     )

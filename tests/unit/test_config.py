@@ -124,7 +124,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 
     assert config.sip.tls is not None
     assert (
-        tmp_path / "models/nl",
+        str(tmp_path / "models/nl"),
         Path("/srv/catalogue"),
         tmp_path / "../wavs",
         tmp_path / "cert.pem",

@@ -10,10 +10,15 @@ from typing import Any
 
 from ivr.call.rules import CallRules, Method, Target
 from ivr.contacts.records import CallEnded, ContactRecord, TransferTried
+from ivr.engine.background import BackgroundPass
+from ivr.engine.breaker import BreakerRules
 from ivr.engine.engine import Component, Engine
+from ivr.engine.guarded import GuardedEngine, Place
 from ivr.engine.lines import Line
 from ivr.engine.ports import HungUp
 from ivr.engine.recognition import RecognitionPool
+from ivr.engine.register import RecordingFolder, other_reading
+from ivr.engine.second import SecondPass, SecondRules
 from ivr.engine.tools import Tools
 from tests.engine_fakes import (
     THEMAS,
@@ -74,6 +79,11 @@ class Stage:
         is_blocked: Callable[[str], bool] = lambda _: False,
         number: str = "1700",
         ready: bool = True,
+        breaker: BreakerRules | None = None,
+        second: SecondRules | None = None,
+        share_of_calls: float = 0.0,
+        most_waiting: int = 100,
+        folder: RecordingFolder | None = None,
         **line: Any,
     ) -> None:
         self.loop = VirtualLoop()
@@ -90,14 +100,41 @@ class Stage:
         self.sink = FakeSink()
         self.observer = FakeObserver()
         self.threads = LoopThreads(self.loop)
+        breaker = breaker or BreakerRules()
+        self.other_speech = FakeSpeechEngine("other", "other-1")
+        self.other_threads = LoopThreads(self.loop, 0.1)
+        asked = None
+        if second is not None:
+            guarded = GuardedEngine(self.other_speech, Place.SECOND, breaker, clock=self.loop.time)
+            asked = SecondPass(guarded, second, threads=self.other_threads)
         self.pool = RecognitionPool(
-            self.speech, lambda: self.classifier, workers=1, threads=self.threads
+            self.speech,
+            lambda: self.classifier,
+            workers=1,
+            threads=self.threads,
+            breaker=breaker,
+            second=asked,
+            clock=self.loop.time,
         )
+        self.background: BackgroundPass | None = None
+        self.background_threads = LoopThreads(self.loop)
+        if asked is not None and share_of_calls:
+            self.background = BackgroundPass(
+                asked,
+                lambda recorded, reading: self.sink.submit(
+                    other_reading(recorded.call_id, recorded.number, recorded.at, reading)
+                ),
+                share_of_calls=share_of_calls,
+                most_waiting=most_waiting,
+                is_quiet=lambda _: True,
+                threads=self.background_threads,
+            )
         tools = Tools(
             loop=self.loop,
             ears=self.ears,
             prompts=self.prompts,
             recognition=self.pool,
+            background=self.background,
             recognition_deadline_seconds=deadline_seconds,
             observer=self.observer,
             now=self.now,
@@ -107,7 +144,7 @@ class Stage:
             {number: Line(number=number, rules=rules, **line)},
             max_calls=max_calls,
             sink=self.sink,
-            folder=FakeFolder(),
+            folder=folder or FakeFolder(),
             caller=FakeCaller(),
             is_blocked=is_blocked,
             components=components,
@@ -149,6 +186,20 @@ class Stage:
         self.ears.speak(leg.slot, seconds)
         self.loop.pass_seconds(seconds + 1.5)
 
+    def say_unclearly(self, leg: FakeLeg, first: Said, *other: Said, seconds: float = 2.0) -> None:
+        """The caller says what each engine makes something else of."""
+        self.other_speech.script.extend(other)
+        self.speech.script.append(first)
+        self.ears.speak(leg.slot, seconds)
+        self.loop.pass_seconds(seconds + 1.5)
+
+    def write_recordings(self) -> None:
+        """The disk does what it was given, in order; then what follows from it happens."""
+        for job in self.sink.jobs:
+            job()
+        self.sink.jobs.clear()
+        self.loop.pass_seconds(0.1)
+
     def state(self) -> str:
         """Where the only call stands; empty when it has its outcome."""
         calls = self.engine.live()
@@ -187,7 +238,8 @@ class Stage:
         """Nothing may be left of the calls: no timer, no session, no failure in the loop."""
         self.loop.pass_seconds(30.0)
         left = self.engine.live_calls(), self.loop.timers(), self.loop.failures
-        sessions = [r for r in self.speech.opened if not r.closed]
+        opened = [*self.speech.opened, *self.other_speech.opened]
+        sessions = [r for r in opened if not r.closed]
         self.loop.close()
 
         assert (0, [], []) == left
