@@ -7,22 +7,26 @@ people, and for other languages, where nothing is right.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.confidence import Calibration, log_odds
+from asr.confidence import Calibration, PartialCalibration, log_odds
 from asr.evaluate import Item, callers_of, recognise, recordings_of
+from asr.evaluate.measure import Judged
 from asr.training.corpus import foreign_texts
 from asr.training.settings import UTTERANCES
 from asr.training.texts import utterance_rows
 from asr.training.voices import HELD_OUT_VOICES
 from asr.vosk_recogniser import CALIBRATION_FILE, VoskEngine
+
+_NEWEST = 1e-9
+"""Marks words that the decoder has no confidence for yet; it gives none so small."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,22 @@ class _Recorder(Calibration):
         return confidence
 
 
+class _Unchanged(PartialCalibration):
+    """Changes nothing."""
+
+    def apply(self, confidence: float) -> float:
+        """Return the confidence as it is."""
+        return confidence
+
+
 def _items(data_dir: Path, count: int, seed: int) -> Iterator[Item]:
     rng = np.random.default_rng([seed, 21])
     sentences = rng.permutation(utterance_rows(UTTERANCES))[: 2 * count].tolist()
     voices = [f"nl+{voice}" for voice in HELD_OUT_VOICES]
     yield from callers_of(sentences[:count], voices, "clean", seed + 21)
     yield from callers_of(sentences[count:], voices, "noisy", seed + 22)
-    yield from list(recordings_of(data_dir / "speech", "dev"))[:count]
+    if (data_dir / "speech").is_dir():
+        yield from islice(recordings_of(data_dir / "speech", "dev"), count)
     for language, texts in sorted(foreign_texts().items()):
         chosen = rng.permutation(texts)[: max(1, count // 10)].tolist()
         for item in callers_of(chosen, [language], "clean", seed + 23):
@@ -74,31 +87,49 @@ def fit(
     return weights
 
 
+def _fit_partials(words: list[Judged], newest: list[float]) -> PartialCalibration:
+    """Fit what words of unfinished speech are worth; without any, they are worth what they say."""
+    found = PartialCalibration()
+    if words:
+        odds = np.array([[log_odds(word.confidence)] for word in words])
+        bias, weight = (float(w) for w in fit(odds, np.array([word.right for word in words])))
+        found = replace(found, bias=round(bias, 4), confidence=round(max(weight, 0.0), 4))
+    if newest:
+        found = replace(found, newest=round(float(np.mean(newest)), 4))
+    return found
+
+
 def calibrate(model_dir: Path, data_dir: Path, count: int, seed: int) -> Calibration:
     """Fit a model's calibration and write it into its folder."""
     target = model_dir / CALIBRATION_FILE
     target.unlink(missing_ok=True)
     (model_dir / "checksums.sha256").unlink(missing_ok=True)
     engine = VoskEngine(model_dir)
-    recorder = _Recorder(0.0, 1.0, 0.0)
+    # Words that have no confidence yet are told by one that no decoder gives.
+    recorder = _Recorder(0.0, 1.0, 0.0, _Unchanged(newest=_NEWEST))
     engine.calibration = recorder
     rows: list[tuple[float, float]] = []
     shares: list[float] = []
+    partial_words: list[Judged] = []
     for item in _items(data_dir, count, seed):
         recorder.asked.clear()
         outcome = recognise(engine, item)
+        partial_words.extend(outcome.partial_words)
         if recorder.asked:
-            words = max(outcome.errors.words, len(outcome.heard.split()), 1)
-            right = 1 - outcome.errors.errors / words if item.said else 0.0
             rows.append(recorder.asked[0])
-            shares.append(max(0.0, right))
+            shares.append(outcome.right_share)
     engine.close()
     bias, confidence, cost = (float(w) for w in fit(np.array(rows), np.array(shares)))
-    found = Calibration(round(bias, 4), round(max(confidence, 0.0), 4), round(min(cost, 0.0), 4))
-    numbers = {"bias": found.bias, "confidence": found.confidence}
-    target.write_text(
-        json.dumps({**numbers, "cost_per_letter": found.cost_per_letter}) + "\n", encoding="utf-8"
+    found = Calibration(
+        round(bias, 4),
+        round(max(confidence, 0.0), 4),
+        round(min(cost, 0.0), 4),
+        _fit_partials(
+            [word for word in partial_words if word.confidence != _NEWEST],
+            [word.right for word in partial_words if word.confidence == _NEWEST],
+        ),
     )
+    found.save(target)
     print(f"calibration over {len(rows)} utterances: {found}", flush=True)
     return found
 
