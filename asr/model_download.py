@@ -306,7 +306,7 @@ def _refused(wanted: Wanted, kept: Part, error: urllib.error.HTTPError) -> None:
     elif error.code in (404, 410):
         remedy = "it is no longer there: update Wegwijs"
     elif 300 <= error.code < 400:
-        remedy = "it sends us round in circles: check the address"
+        remedy = "it sends us round in circles or to no https address: check it"
     raise ModelInstallError(shown(wanted.url), answer, f"{remedy}, {_OTHER_WAY}") from None
 
 
@@ -326,8 +326,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         parts = urlsplit(newurl)
-        on_this_machine = is_loopback(req.full_url) and is_loopback(newurl)
-        if parts.scheme != "https" and not (parts.scheme == "http" and on_this_machine):
+        # What was asked for over plain http is on this machine already: check_url saw to it.
+        is_local = {parts.scheme, req.type} == {"http"} and is_loopback(newurl)
+        if parts.scheme != "https" and not is_local:
             raise ModelInstallError(
                 shown(req.full_url),
                 f"leads to {shown(newurl)}, which is not https",
