@@ -80,6 +80,7 @@ class PjsuaLeg(LegBase):
         self._watch: Timer | None = None
         self._signs: tuple[int, int] | None = None
         self._heard_at = 0.0
+        self._asked_at = 0.0
         self._lost_told = False
         self._packets = 0
         self._was_steady = False
@@ -241,7 +242,7 @@ class PjsuaLeg(LegBase):
     def _tell_ready(self) -> None:
         # Before the caller's ACK nothing that is played is sure to be heard.
         if self._ready_at is None and self._confirmed and self._slot is not None:
-            self._ready_at = self._heard_at = time.monotonic()
+            self._ready_at = self._heard_at = self._asked_at = time.monotonic()
             self._watch = self._owner.call_later(_WATCH_SECONDS, self._watch_media)
             self._emit(MediaReady(self._slot.index))
 
@@ -254,19 +255,38 @@ class PjsuaLeg(LegBase):
         self._watch = self._owner.call_later(_WATCH_SECONDS, self._watch_media)
         now = time.monotonic()
         audio = self._audio
+        signs = None if audio is None else signs_of_life(self._call, audio.index)
+        if signs is not None and signs != self._signs:
+            self._signs, self._lost_told = signs, False
+            self._heard_at = self._asked_at = now
+        if (self._lost_told or self._refers.has_accepted) and (
+            now - self._asked_at >= self._around.runtime.settings.ask_seconds
+        ):
+            self._asked_at = now
+            self._ask_for_life()
         if audio is None or not audio.receives:
             self._heard_at = now
             return
-        signs = signs_of_life(self._call, audio.index)
         if not self._refers.has_accepted and signs is not None:
             self._was_steady = signs[0] - self._packets >= _STEADY_PACKETS
             self._packets = signs[0]
-        if signs is not None and signs != self._signs:
-            self._signs, self._heard_at, self._lost_told = signs, now, False
         limit = self._around.runtime.settings.media_lost_seconds
         if now - self._heard_at >= limit and not self._lost_told:
             self._lost_told = True
             self._emit(MediaLost())
+
+    def _ask_for_life(self) -> None:
+        """Ask a peer who is silent, as one may be who was sent on, whether the call stands.
+
+        No answer, or that there is no such call, ends it: the library does that. Its place would
+        else be held for the longest wait in a queue, or the longest conversation.
+        """
+        prm = pj.CallSendRequestParam()
+        prm.method = "OPTIONS"
+        try:
+            self._call.sendRequest(prm)
+        except pj.Error:
+            pass  # the call ends just now
 
     def _sink(self) -> Any:
         return None if self._audio is None else self._audio.media

@@ -116,6 +116,8 @@ class SipSettings:
     media_lost_seconds: float = 8.0
     """Silence of RTP and RTCP after which a caller counts as lost. Peers that send nothing
     while their speaker is silent still send RTCP every 5 seconds."""
+    ask_seconds: float = 15.0
+    """A leg without sound, or sent on, is asked so often whether it is still there."""
     session_timers: bool = True
     """RFC 4028: a dead peer is noticed although nobody hangs up."""
     session_expires_seconds: int = 1800

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -545,6 +546,27 @@ def test_caller_may_hang_up_in_any_state(patient: Phone, question: Path, state: 
     assert record.answered_at is not None
     assert "Traceback" not in patient.stderr
     assert_all_is_free(patient)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_test_call_that_is_broken_off_hangs_up(phone: Phone, number: signal.Signals) -> None:
+    """
+    Ctrl-C leaves no call behind: the service hears a goodbye, not silence.
+    """
+    since = time.time()
+    command = [sys.executable, "-m", "ivr.cli", "call", phone.uri()]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as test_call:
+        try:
+            phone.until("call", lambda: are_heard(phone))
+            test_call.send_signal(number)
+            said, complained = test_call.communicate(timeout=WITHIN_SECONDS)
+        finally:
+            test_call.kill()
+
+    assert "Traceback" not in said + complained
+    assert ("abandoned", 200) == (newest(phone, since).outcome, newest(phone, since).sip_status)
 
 
 def test_caller_may_hang_up_amid_a_transfer(patient: Phone) -> None:

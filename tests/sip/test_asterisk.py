@@ -89,6 +89,26 @@ def test_bridge_ends_at_the_group(
     assert "PJSIP/voorlichter-bouwen-wonen" == connected.member
 
 
+def test_exchange_that_is_asked_keeps_the_caller_in_its_queue(
+    own_stage: Callable[..., PjsuaStage], asterisk: StartAsterisk, tmp_path: Path
+) -> None:
+    """
+    While nobody answers, Asterisk sends neither sound nor news; it does say that our call stands.
+    """
+    stage = own_stage(ask_seconds=1.0)
+    centre = asterisk(infoline_port=stage.port)
+    with caller_at_the_infoline(stage, centre, tmp_path) as (heard, caller):
+        send_on(stage, heard, centre.uri("bouwen-wonen"), TransferMethod.REFER)
+        assert TransferProgress(1, 202, final=False) == heard.next(TransferProgress)
+        centre.wait_for("ENTERQUEUE", queue="bouwen-wonen")
+        with pytest.raises(AssertionError, match="no HungUp within 5 s"):
+            heard.until(HungUp, within_seconds=5.0)
+        caller.hang_up()
+        assert TransferProgress(1, 503, final=True) == final(heard)
+        stage.do(heard.leg.hang_up)
+        heard.until(HungUp)
+
+
 @pytest.mark.parametrize("method", list(TransferMethod))
 def test_group_that_is_not_there(
     own_stage: Callable[..., PjsuaStage],

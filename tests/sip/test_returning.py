@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -62,6 +62,35 @@ def test_caller_who_does_not_come_back_is_let_go(pjsua_stage: PjsuaStage) -> Non
         transfer(pjsua_stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.BRIDGE)
 
         assert HungUp(200, by_us=False) == heard.next(HungUp)
+
+
+def test_place_of_a_caller_who_vanished_amid_a_transfer_is_freed(
+    own_stage: Callable[..., PjsuaStage],
+) -> None:
+    """
+    Who was sent on and is silent is asked now and then; a peer that knows the call keeps it, for
+    as long as a queue may take.
+    """
+    stage = own_stage(ask_seconds=1.0)
+    with stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.wait_for("REFER"),
+        sip.reply(202),
+        sip.wait_for("OPTIONS"),
+        sip.reply(200),
+        sip.wait_for("OPTIONS"),
+        sip.reply(405),
+        sip.wait_for("OPTIONS"),
+        sip.reply(481),
+        sip.be_hung_up(),
+    ) as heard:
+        stage.do(heard.leg.answer)
+        heard.next(MediaReady)
+        transfer(stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.REFER)
+        assert TransferProgress(1, 202, final=False) == heard.next(TransferProgress)
+
+        assert HungUp(481, by_us=False) == heard.next(HungUp)
 
 
 def test_caller_who_is_still_heard_is_sent_on(pjsua_stage: PjsuaStage) -> None:
