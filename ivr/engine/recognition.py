@@ -47,7 +47,7 @@ class RecognitionPool:
             after ``submit`` returned.
         breaker: Of the engine.
         second: Asked when the engine is unsure, or its breaker is not closed.
-        clock: Of the breaker; seconds, never going back.
+        clock: Of the turns and the breaker; seconds, never going back.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class RecognitionPool:
     ) -> None:
         self.first = GuardedEngine(engine, Place.FIRST, breaker or BreakerRules(), clock=clock)
         self.second = second
+        self.clock = clock
         self._classifier = classifier
         self._threads = threads or Workers(workers, "recognition")
         self._counting = threading.Condition()

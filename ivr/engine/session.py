@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,7 +115,7 @@ class Session:
                 return
             self._done = done
             self._pcm = utterance
-            self._finish_asked_at = perf_counter()
+            self._finish_asked_at = self._pool.clock()
             if not self._is_refused:
                 self._schedule()
                 return
@@ -273,7 +272,7 @@ class Session:
             if self._closed:
                 return
             self._first = first
-            self._second_asked_at = perf_counter()
+            self._second_asked_at = self._pool.clock()
         use = second.ask(pcm, self._is_wanted, self._second_heard)
         if use is None:
             self._conclude(first)
@@ -292,7 +291,7 @@ class Session:
         first, second = self._first, self._pool.second
         if first is None or second is None or self._closed:
             return
-        waited = perf_counter() - self._second_asked_at
+        waited = self._pool.clock() - self._second_asked_at
         if reading.transcript is None:
             heard = replace(first, other=reading)
             result = "failed"
@@ -312,7 +311,7 @@ class Session:
         """The second engine was asked, and did not answer in time."""
         second = self._pool.second
         assert second is not None
-        waited = perf_counter() - self._second_asked_at
+        waited = self._pool.clock() - self._second_asked_at
         use = self._second_use
         if use is not None:
             # A second engine that was asked at the last moment is not to blame.
@@ -357,4 +356,4 @@ class Session:
     def _seconds(self) -> float:
         """Since the end of the turn; 0 before it."""
         asked_at = self._finish_asked_at
-        return perf_counter() - asked_at if asked_at is not None else 0.0
+        return self._pool.clock() - asked_at if asked_at is not None else 0.0
