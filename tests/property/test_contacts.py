@@ -23,6 +23,7 @@ from ivr.contacts.records import (
     CallOpened,
     ContactRecord,
     DecisionTaken,
+    OtherReadingHeard,
     StageMeasured,
     TransferTried,
     UtteranceHeard,
@@ -67,6 +68,18 @@ records: st.SearchStrategy[ContactRecord] = st.one_of(
         transcript=st.text(max_size=40),
         words=st.lists(words, max_size=3).map(tuple),
         alternatives=st.lists(st.text(max_size=9), max_size=2).map(tuple),
+    ),
+    st.builds(
+        OtherReadingHeard,
+        call_id=call_ids,
+        number=numbers,
+        heard_in=st.sampled_from(["first", "second", "background"]),
+        at=moments,
+        transcript=st.text(max_size=40),
+        confidence=st.none() | shares,
+        words=st.lists(words, max_size=3).map(tuple),
+        alternatives=st.lists(st.text(max_size=9), max_size=2).map(tuple),
+        seconds=st.floats(),
     ),
     st.builds(
         DecisionTaken,
@@ -134,7 +147,14 @@ def test_a_cut_spool_gives_back_all_whole_lines(
 def look(call: Call | None) -> Any:
     if call is None:
         return None
-    rows = [call, *call.utterances, *call.decisions, *call.transfers, *call.latencies]
+    rows = [
+        call,
+        *call.utterances,
+        *call.other_readings,
+        *call.decisions,
+        *call.transfers,
+        *call.latencies,
+    ]
     return [
         {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
         for row in rows
