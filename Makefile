@@ -44,7 +44,7 @@ lock: setup ## choose the newest versions that pyproject.toml allows and write b
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --output-file requirements.lock pyproject.toml
 	$(VENV)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	  --extra asr-training --extra embeddings --extra sherpa --extra tiny-models --extra whisper \
+	  --extra asr-training --extra embeddings --extra sherpa --extra whisper \
 	  --overrides sip_config/setup/lock_overrides.txt --constraints requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --output-file requirements-tests.lock pyproject.toml sip_config/setup/torch_needs.txt

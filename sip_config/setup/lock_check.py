@@ -19,7 +19,7 @@ def names(requirements: list[str]) -> set[str]:
     return {re.sub(r"[-_.]+", "-", match.group().lower()) for match in found if match}
 
 
-TESTS_EXTRAS = ("asr-training", "embeddings", "sherpa", "tiny-models", "whisper")
+TESTS_EXTRAS = ("asr-training", "embeddings", "sherpa", "whisper")
 NEVER_LOCKED = {"torch"}
 """Its build depends on the machine: see torch_choice.py."""
 
