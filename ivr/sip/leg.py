@@ -259,7 +259,7 @@ class PjsuaLeg(LegBase):
         if signs is not None and signs != self._signs:
             self._signs, self._lost_told = signs, False
             self._heard_at = self._asked_at = now
-        if (self._lost_told or self._refers.has_accepted) and (
+        if (self._lost_told or self._refers.is_doubtful) and (
             now - self._asked_at >= self._around.runtime.settings.ask_seconds
         ):
             self._asked_at = now
@@ -267,7 +267,7 @@ class PjsuaLeg(LegBase):
         if audio is None or not audio.receives:
             self._heard_at = now
             return
-        if not self._refers.has_accepted and signs is not None:
+        if not self._refers.is_doubtful and signs is not None:
             self._was_steady = signs[0] - self._packets >= _STEADY_PACKETS
             self._packets = signs[0]
         limit = self._around.runtime.settings.media_lost_seconds
@@ -358,13 +358,15 @@ class PjsuaLeg(LegBase):
         cseq = message.cseq_number(transaction.lastTx.wholeMsg)
         if transaction.state == pj.PJSIP_TSX_STATE_CALLING:
             self._refers.sent(cseq)
+            self._around.runtime.refer_guard.watch(transaction.pjTransaction, cseq)
         elif transaction.state >= pj.PJSIP_TSX_STATE_COMPLETED and transaction.statusCode >= 200:
             unsubscribed = state.type == pj.PJSIP_EVENT_RX_MSG and (
                 (message.header(state.src.rdata.wholeMsg, "Refer-Sub") or "").lower() == "false"
             )
-            self._tell_transfer(
-                self._refers.answered(cseq, transaction.statusCode, unsubscribed=unsubscribed)
+            status = self._around.runtime.refer_guard.true_status(
+                transaction.pjTransaction, transaction.statusCode
             )
+            self._tell_transfer(self._refers.answered(cseq, status, unsubscribed=unsubscribed))
 
     # On the owner's thread: transfers.
 
@@ -377,11 +379,12 @@ class PjsuaLeg(LegBase):
 
         An exchange that accepts a REFER may take the caller out of our call at once (Asterisk
         does). When the transfer fails because the caller hung up in the queue, our call stands
-        with nobody in it, and a bridge would let a voorlichter answer to silence. A peer who
-        pauses its audio between words, or has put us on hold, is taken at its word.
+        with nobody in it, and a bridge would let a voorlichter answer to silence. So it may be
+        with an exchange that knows no such call any more. A peer who pauses its audio between
+        words, or has put us on hold, is taken at its word.
         """
         self._stop_returning()
-        if not self._refers.has_accepted or not self._was_steady:
+        if not self._refers.is_doubtful or not self._was_steady:
             send()
             return
         self._look_for_caller(send, self._heard_packets(), time.monotonic() + _RETURN_SECONDS)

@@ -1,9 +1,10 @@
 """The few C functions that pjsua2's Python wrapper lacks.
 
-They are called in the library that the wrapper has loaded already, with pointers and numbers
-only; the one structure is ``pjsip_module``, whose layout is part of pjsip's public interface.
+They are called in the library that the wrapper has loaded already, with pointers and numbers.
+The structures are ``pjsip_module`` and the beginning of ``pjsip_transaction``, whose layouts are
+part of pjsip's public interface; the second is checked before it is used.
 
-Source: pjproject 2.17, pjsip/include/pjsip/sip_module.h and sip_endpoint.h.
+Source: pjproject 2.17, pjsip/include/pjsip/sip_module.h, sip_endpoint.h and sip_transaction.h.
 """
 
 from __future__ import annotations
@@ -21,12 +22,21 @@ _OK: Final = 0
 # After the dialogs (PJSIP_MOD_PRIORITY_UA_PROXY_LAYER, 32), before pjsua's own answer to
 # OPTIONS (PJSIP_MOD_PRIORITY_APPLICATION, 64).
 _PRIORITY: Final = 63
+# Before the INVITE session, among what uses a dialog (PJSIP_MOD_PRIORITY_DIALOG_USAGE, 48).
+_USAGE_PRIORITY: Final = 40
+_CALLING: Final = 1  # PJSIP_TSX_STATE_CALLING
+_TERMINATED: Final = 6  # PJSIP_TSX_STATE_TERMINATED
+_ENDS_THE_CALL: Final = frozenset({408, 481})
+"""Of a request inside a call, to the library (RFC 3261 section 12.2.1.2)."""
+_ENDS_NOTHING: Final = 480
+_WATCHED_MOST: Final = 1024
 
 
 class _PjString(ctypes.Structure):
     _fields_ = (("ptr", ctypes.c_char_p), ("slen", ctypes.c_ssize_t))
 
 
+_ON_TRANSACTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 _ON_REQUEST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
@@ -46,6 +56,38 @@ class _PjModule(ctypes.Structure):
         ("on_tx_request", ctypes.c_void_p),
         ("on_tx_response", ctypes.c_void_p),
         ("on_tsx_state", ctypes.c_void_p),
+    )
+
+
+class _AnyString(ctypes.Structure):
+    _fields_ = (("ptr", ctypes.c_void_p), ("slen", ctypes.c_ssize_t))
+
+
+class _Method(ctypes.Structure):
+    _fields_ = (("id", ctypes.c_int), ("name", _AnyString))
+
+
+class _Transaction(ctypes.Structure):
+    _fields_ = (
+        ("pool", ctypes.c_void_p),
+        ("tsx_user", ctypes.c_void_p),
+        ("endpt", ctypes.c_void_p),
+        ("terminating", ctypes.c_int),
+        ("grp_lock", ctypes.c_void_p),
+        ("chained_lock", ctypes.c_void_p),
+        ("mutex_b", ctypes.c_void_p),
+        ("obj_name", ctypes.c_char * 32),
+        ("role", ctypes.c_int),
+        ("method", _Method),
+        ("cseq", ctypes.c_int32),
+        ("transaction_key", _AnyString),
+        ("transaction_key2", _AnyString),
+        ("hashed_key", ctypes.c_uint32),
+        ("hashed_key2", ctypes.c_uint32),
+        ("branch", _AnyString),
+        ("status_code", ctypes.c_int),
+        ("status_text", _AnyString),
+        ("state", ctypes.c_int),
     )
 
 
@@ -81,6 +123,9 @@ def _library() -> ctypes.CDLL:
     library.pjsip_retry_after_hdr_create.restype = ctypes.c_void_p
     library.pjsip_retry_after_hdr_create.argtypes = (ctypes.c_void_p, ctypes.c_int)
     library.pj_list_insert_before.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+    library.pjsip_tsx_get_dlg.restype = ctypes.c_void_p
+    library.pjsip_tsx_get_dlg.argtypes = (ctypes.c_void_p,)
+    library.pjsip_dlg_add_usage.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
     library.pjsip_tsx_send_msg.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
     return library
 
@@ -183,3 +228,72 @@ class OptionsAnswer:
             log.error("answering OPTIONS failed", extra={"error": type(error).__name__})
             return 0
         return 1
+
+
+class ReferGuard:
+    """Keeps the call when a REFER in it is answered with 408 or 481, or not at all.
+
+    The library ends the whole call then, though only the transfer failed (RFC 5057 section 5.1):
+    the caller may be there still. Here the outcome is changed to one that ends nothing, just
+    before the library looks at it. Lives as long as the endpoint, and on its owner's thread.
+    """
+
+    def __init__(self) -> None:
+        self._name = b"mod-wegwijs-refer"
+        self._callback = _ON_TRANSACTION(self._on_transaction)
+        self._module = _PjModule(
+            name=_PjString(self._name, len(self._name)),
+            id=-1,
+            priority=_USAGE_PRIORITY,
+            on_tsx_state=ctypes.cast(self._callback, ctypes.c_void_p),
+        )
+        self._watched: dict[int, int] = {}
+        """CSeq of each REFER under way, by the address of its transaction."""
+        self._changed = (0, 0)
+        """Address and true status of the outcome that was changed last."""
+
+    def register(self) -> bool:
+        """Hand the module to the endpoint; the endpoint's end unregisters it."""
+        registered = _C.pjsip_endpt_register_module(
+            _C.pjsua_get_pjsip_endpt(), ctypes.addressof(self._module)
+        )
+        return bool(registered == _OK)
+
+    def watch(self, transaction: Any, cseq: int | None) -> None:
+        """Look after a REFER that goes out just now.
+
+        Args:
+            transaction: ``SipTransaction.pjTransaction``.
+            cseq: CSeq of the REFER.
+        """
+        address = int(transaction)
+        # Addresses are used again.
+        self._changed = (0, 0)
+        begins = _Transaction.from_address(address)
+        if (begins.obj_name[:3], begins.cseq, begins.state) != (b"tsx", cseq, _CALLING):
+            log.warning("this pjsua2 lays out transactions otherwise: a lost REFER ends its call")
+            return
+        if len(self._watched) < _WATCHED_MOST:
+            self._watched[address] = begins.cseq
+            dialog = _C.pjsip_tsx_get_dlg(address)
+            _C.pjsip_dlg_add_usage(dialog, ctypes.addressof(self._module), None)
+
+    def true_status(self, transaction: Any, status: int) -> int:
+        """What became of a REFER whose outcome shows as ``status``."""
+        address, changed = self._changed
+        return changed if (address, _ENDS_NOTHING) == (int(transaction), status) else status
+
+    def _on_transaction(self, address: int, event: int) -> None:
+        try:
+            cseq = self._watched.get(address)
+            if cseq is None:
+                return
+            transaction = _Transaction.from_address(address)
+            if transaction.state >= _TERMINATED or transaction.cseq != cseq:
+                del self._watched[address]
+            if transaction.cseq == cseq and transaction.status_code in _ENDS_THE_CALL:
+                self._changed = (address, transaction.status_code)
+                transaction.status_code = _ENDS_NOTHING
+        except Exception as error:
+            # Nothing may escape into C.
+            log.error("looking after a REFER failed", extra={"error": type(error).__name__})

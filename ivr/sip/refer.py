@@ -7,9 +7,13 @@ behind him. So the messages are read here: a REFER's CSeq names it (RFC 3515 sec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ivr.engine.ports import TransferProgress
 from ivr.sip.message import TransferNotice
+
+_LOST: Final = frozenset({408, 481})
+"""The peer is silent, or knows no such call."""
 
 
 @dataclass(slots=True)
@@ -29,9 +33,9 @@ class ReferLedger:
         self._refers: list[_Refer] = []
 
     @property
-    def has_accepted(self) -> bool:
-        """Whether the peer accepted a REFER, ever: it may have taken the caller away."""
-        return any(refer.accepted for refer in self._refers)
+    def is_doubtful(self) -> bool:
+        """Whether the caller may be elsewhere: a REFER was accepted, ever, or its call unknown."""
+        return any(refer.accepted or refer.last in _LOST for refer in self._refers)
 
     def begin(self, token: int) -> None:
         """A REFER for ``token`` is about to be sent."""

@@ -106,6 +106,7 @@ class Runtime:
         self._on_incoming = on_incoming
         self._on_rejected = on_rejected
         self._before_close = before_close
+        self.refer_guard = native.ReferGuard()
         self._options = native.OptionsAnswer(options_retry_after)
         self._endpoint: Any = None
         self._holds_library = False
@@ -137,6 +138,8 @@ class Runtime:
             self._choose_codecs()
             if not self._options.register():
                 log.warning("OPTIONS is always answered with 200: the module was refused")
+            if not self.refer_guard.register():
+                log.warning("a lost REFER ends its call: the module was refused")
             self.account = _Account(self._on_incoming)
             self.account.create(self._account_config(), True)
         except pj.Error as error:

@@ -64,6 +64,59 @@ def test_caller_who_does_not_come_back_is_let_go(pjsua_stage: PjsuaStage) -> Non
         assert HungUp(200, by_us=False) == heard.next(HungUp)
 
 
+@pytest.mark.parametrize("status", [408, 481])
+def test_refer_that_is_lost_loses_no_caller(pjsua_stage: PjsuaStage, status: int) -> None:
+    """
+    Only the transfer failed (RFC 5057): the caller who is heard is put through by a bridge.
+    """
+    with (
+        pjsua_stage.target(486) as target,
+        RtpPeer() as rtp,
+        pjsua_stage.peer(
+            OFFER,
+            sip.accepted(),
+            sip.wait_for("REFER"),
+            sip.reply(status),
+            sip.be_hung_up(),
+            rtp=rtp.port,
+        ) as heard,
+    ):
+        pjsua_stage.do(heard.leg.answer)
+        heard.next(MediaReady)
+        rtp.wait_for_packets()
+        rtp.keep_talking()
+        transfer(pjsua_stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.REFER)
+        assert TransferProgress(1, status, final=True) == heard.next(TransferProgress)
+        heard.nothing_for(1.0)
+        transfer(pjsua_stage, heard, target, TransferMethod.BRIDGE)
+
+        assert TransferProgress(2, 486, final=True) == heard.until(TransferProgress)
+        pjsua_stage.do(heard.leg.hang_up)
+        assert HungUp(200, by_us=True) == heard.next(HungUp)
+
+
+def test_refer_that_nobody_answers_loses_no_caller(pjsua_stage: PjsuaStage) -> None:
+    """
+    After half a minute the library gives up on it; by then the caller may talk by another way. The
+    peer is asked whether the call stands.
+    """
+    with pjsua_stage.peer(
+        OFFER,
+        sip.accepted(),
+        sip.wait_for("REFER"),
+        sip.wait_for("OPTIONS"),
+        sip.reply(200),
+        sip.be_hung_up(),
+    ) as heard:
+        pjsua_stage.do(heard.leg.answer)
+        heard.next(MediaReady)
+        transfer(pjsua_stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.REFER)
+        assert TransferProgress(1, 408, final=True) == heard.next(TransferProgress)
+        heard.nothing_for(2.5)
+        pjsua_stage.do(heard.leg.hang_up)
+        assert HungUp(200, by_us=True) == heard.next(HungUp)
+
+
 def test_place_of_a_caller_who_vanished_amid_a_transfer_is_freed(
     own_stage: Callable[..., PjsuaStage],
 ) -> None:
