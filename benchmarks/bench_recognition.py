@@ -8,7 +8,7 @@ of one caller on one idle core. The streams at once are fed in real time, by two
 Baseline in the same run: the same model used as vosk's own first example does, record until the
 caller is silent, then decode it all.
 
-    python benchmarks/bench_recognition.py [--json] [--model DIR] [--seconds S]
+    python benchmarks/bench_recognition.py [--json] [--model DIR] [--callers N] [--seconds S]
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ READ_OCTETS: Final = 8000
 TICK_SECONDS: Final = PACKET_SAMPLES / RATE_HZ
 
 
-def callers(condition: str) -> list[Item]:
-    """The questions, each by the next of the voices kept from training, with the turn's pause."""
+def callers(condition: str, count: int) -> list[Item]:
+    """The first questions, each by the next of the voices kept from training, with the turn's pause."""
     with QUESTIONS.open(encoding="utf-8", newline="") as stream:
-        questions = [row["text"] for row in csv.DictReader(stream, delimiter="\t")]
+        questions = [row["text"] for row in csv.DictReader(stream, delimiter="\t")][:count]
     voices = [f"nl+{voice}" for voice in HELD_OUT_VOICES]
     pause = np.zeros(int(PAUSE_SECONDS * RATE_HZ), np.int16)
     return [
@@ -182,6 +182,7 @@ def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--model", type=Path, default=embedded_model_dir(), metavar="DIR")
+    parser.add_argument("--callers", type=int, default=50, help="of each condition (default: 50)")
     parser.add_argument("--seconds", type=float, default=20.0, help="of the streams at once")
     options = parser.parse_args()
     out = report(as_json=options.json, packages=("vosk", "numpy"))
@@ -191,7 +192,7 @@ def main() -> None:
     except AsrError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
-    clean = callers("clean")
+    clean = callers("clean", options.callers)
     recognise(engine, clean[0])
     data = f"espeak-ng, voices never trained on, {fingerprint(QUESTIONS)}"
     bench = Bench(out, engine.model, data)
@@ -200,7 +201,7 @@ def main() -> None:
     bench.add("memory_stream", stream_octets(engine, longest) / 2**20, "MiB", target=15)
     naive = vosk.Model(str(options.model))
     for condition, rtf_target in (("clean", 0.05), ("noisy", 0.10)):
-        items = clean if condition == "clean" else callers(condition)
+        items = clean if condition == "clean" else callers(condition, options.callers)
         bench.compare(
             condition,
             [recognise(engine, item) for item in items],
