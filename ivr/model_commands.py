@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asr.engines import DEFAULT_ENGINE, ENGINES
 from asr.errors import AsrError, ModelInstallError
@@ -17,10 +17,12 @@ from asr.model_manifest import Manifest, ModelEntry, check_name, check_sha256, l
 from asr.model_sources import Request
 from asr.model_store import InstalledModel, ModelStore
 from intent.errors import IntentError
-from ivr.app import model_registry
 from ivr.errors import WegwijsError
 from ivr.home import Home
 from ivr.model_progress import DownloadProgress
+
+if TYPE_CHECKING:
+    from intent.registry import Registry
 
 
 class ModelCommandError(WegwijsError):
@@ -106,9 +108,16 @@ def models_show(name: str, home: Path, models: Path, manifest: Path | None) -> i
 
 
 def _classifiers(home: Path) -> Iterator[dict[str, Any]]:
-    for version in model_registry(Home(home)).versions():
+    for version in _registry(home).versions():
         fields = ("version", "current", "embedded", "top1", "damaged")
         yield {"kind": "classifier", **{name: getattr(version, name) for name in fields}}
+
+
+def _registry(home: Path) -> Registry:
+    # Here: it brings the whole phone along, for which an installation need not wait.
+    from ivr.app import model_registry
+
+    return model_registry(Home(home))
 
 
 def models_promote(version: str, home: Path) -> int:
@@ -122,9 +131,9 @@ def models_rollback(home: Path) -> int:
     return _on_registry(home, lambda registry: f"in use: {registry.rollback().name}")
 
 
-def _on_registry(home: Path, work: Callable[[Any], str]) -> int:
+def _on_registry(home: Path, work: Callable[[Registry], str]) -> int:
     try:
-        print(work(model_registry(Home(home))))
+        print(work(_registry(home)))
     except (IntentError, OSError) as error:
         raise ModelCommandError(str(error)) from None
     return 0
