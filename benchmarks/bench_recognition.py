@@ -65,7 +65,7 @@ TICK_SECONDS: Final = PACKET_SAMPLES / RATE_HZ
 
 
 def callers(condition: str, count: int) -> list[Item]:
-    """The first questions, each by the next of the voices kept from training, with the turn's pause."""
+    """Questions, each by the next of the voices kept from training, with the turn's pause."""
     with QUESTIONS.open(encoding="utf-8", newline="") as stream:
         questions = [row["text"] for row in csv.DictReader(stream, delimiter="\t")][:count]
     voices = [f"nl+{voice}" for voice in HELD_OUT_VOICES]
