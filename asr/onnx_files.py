@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asr.errors import ModelDamagedError
 
-_MODEL_GRAPH, _MODEL_METADATA = 7, 14
+_MODEL_GRAPH, _MODEL_OPERATORS, _MODEL_METADATA = 7, 8, 14
 _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 5, 11, 12
 _TENSOR_EXTERNAL_DATA = 13
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -117,15 +117,15 @@ def _fields(view: memoryview) -> Iterator[tuple[int, int, memoryview]]:
 def _model(view: memoryview) -> tuple[OnnxFacts, dict[str, int]]:
     facts = OnnxFacts()
     beside: dict[str, int] = {}
-    has_graph = False
+    seen: set[int] = set()
     for number, _, content in _fields(view):
+        seen.add(number)
         if number == _MODEL_GRAPH:
-            has_graph = True
             _graph(content, facts, beside)
         elif number == _MODEL_METADATA:
             key, value = _entry(content)
             facts.metadata[key] = value
-    if not has_graph or not facts.outputs:
+    if not seen >= {_MODEL_GRAPH, _MODEL_OPERATORS} or not facts.outputs:
         raise _NotProtobufError
     return facts, beside
 

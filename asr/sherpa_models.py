@@ -86,6 +86,11 @@ class SherpaModel:
         return chunk * _CHUNK_SECONDS + 0.2
 
     @property
+    def time_factor(self) -> int:
+        """What times of tokens are multiplied by: of a TDNN, sherpa-onnx counts 10 ms an output."""
+        return self.facts.number("subsampling_factor", 1) if self.kind is Kind.TDNN_CTC else 1
+
+    @property
     def delay_ms(self) -> int:
         """How much later than said a token's time is; a key of our own export."""
         return self.facts.number("delay_ms")

@@ -126,7 +126,8 @@ def _load(found: SherpaModel, threads: int) -> Any:
         case Kind.TRANSDUCER | Kind.NEMO_TRANSDUCER | Kind.STREAMING_TRANSDUCER:
             common |= dict(zip(("encoder", "decoder", "joiner"), files, strict=True)) | features
             if found.kind is Kind.STREAMING_TRANSDUCER:
-                return online.from_transducer(**common)
+                # Probabilities as the model gives them, not flattened.
+                return online.from_transducer(**common, temperature_scale=1.0)
             model_type = found.kind.value.replace(" ", "_")
             return offline.from_transducer(**common, model_type=model_type)
         case Kind.WHISPER:

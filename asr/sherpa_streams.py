@@ -215,7 +215,7 @@ class OfflineRecogniser(SherpaRecogniser):
             heard = Heard(
                 result.text,
                 tuple(result.tokens),
-                tuple(result.timestamps),
+                tuple(start * self._found.time_factor for start in result.timestamps),
                 tuple(result.ys_log_probs),
             )
         begin, seconds = begin_samples / RATE_HZ, len(audio) / RATE_HZ

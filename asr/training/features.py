@@ -20,9 +20,9 @@ LOW_HZ = 20.0
 HIGH_HZ = 3800.0
 LIFTER = 22.0
 """Kaldi's default ``--cepstral-lifter``."""
-_FFT = 256
-_PREEMPHASIS = 0.97
-_LEAST_ENERGY = float(np.finfo(np.float32).eps)
+FFT_SAMPLES = 256
+PREEMPHASIS = 0.97
+LEAST_ENERGY = float(np.finfo(np.float32).eps)
 
 
 def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -42,17 +42,17 @@ def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     frames = windows * np.float32(32768)
     frames -= frames.mean(axis=1, keepdims=True)
     raised = np.empty_like(frames)
-    raised[:, 1:] = frames[:, 1:] - np.float32(_PREEMPHASIS) * frames[:, :-1]
-    raised[:, 0] = np.float32(1 - _PREEMPHASIS) * frames[:, 0]
-    raised *= _window()
-    spectrum = np.fft.rfft(raised, _FFT)[:, : _FFT // 2]
+    raised[:, 1:] = frames[:, 1:] - np.float32(PREEMPHASIS) * frames[:, :-1]
+    raised[:, 0] = np.float32(1 - PREEMPHASIS) * frames[:, 0]
+    raised *= povey_window()
+    spectrum = np.fft.rfft(raised, FFT_SAMPLES)[:, : FFT_SAMPLES // 2]
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    energies = power.astype(np.float32) @ _mel_bank()
-    return np.asarray(np.log(np.maximum(energies, _LEAST_ENERGY)), np.float32)
+    energies = power.astype(np.float32) @ mel_bank()
+    return np.asarray(np.log(np.maximum(energies, LEAST_ENERGY)), np.float32)
 
 
 @cache
-def _window() -> NDArray[np.float32]:
+def povey_window() -> NDArray[np.float32]:
     """Kaldi's ``povey`` window."""
     phase = 2 * np.pi * np.arange(FRAME_SAMPLES) / (FRAME_SAMPLES - 1)
     return ((0.5 - 0.5 * np.cos(phase)) ** 0.85).astype(np.float32)
@@ -63,10 +63,10 @@ def _mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 
 @cache
-def _mel_bank() -> NDArray[np.float32]:
+def mel_bank() -> NDArray[np.float32]:
     """Triangles over the mel scale, shape ``(128, 40)``."""
     edges = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), FRAME_BANDS + 2)
-    at = _mel(np.arange(_FFT // 2) * RATE_HZ / _FFT)[:, None]
+    at = _mel(np.arange(FFT_SAMPLES // 2) * RATE_HZ / FFT_SAMPLES)[:, None]
     rising = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - at) / (edges[2:] - edges[1:-1])
     return np.maximum(np.minimum(rising, falling), 0).astype(np.float32)

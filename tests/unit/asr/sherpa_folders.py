@@ -1,0 +1,149 @@
+"""Small models for sherpa-onnx, made from our own network by the real export.
+
+The network learns a few sentences of espeak-ng by heart, and that noise and music are nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+SENTENCES = (
+    "ik wil mijn rijbewijs verlengen",
+    "ik heb een vraag over mijn groeipakket",
+)
+TOKENS = (
+    *("<blk>", "▁ik", "▁wil", "▁mijn", "▁rij", "bewijs", "▁verlengen", "▁heb", "▁een", "▁vraag"),
+    *("▁over", "▁groei", "pakket"),
+)
+NETWORK_FILE = "network.pt"
+_NEEDED = ("sherpa_onnx", "torch", "onnx", "onnxscript")
+_MAKE_SECONDS = 1500
+"""Half a minute of work, on a machine where others may work too."""
+_STEPS = 320
+_RATE = 5e-3
+_VARIANTS = 12
+Frames: TypeAlias = "NDArray[np.float32]"
+Targets: TypeAlias = "NDArray[np.int64]"
+
+
+@cache
+def model_folders() -> dict[str, Path]:
+    """Return the folders ``streaming`` and ``offline``; made once for a run of the tests.
+
+    In a process of its own: PyTorch's exporter warns of itself, and leaves threads behind.
+    """
+    for package in _NEEDED:
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed: pip install 'wegwijs[sherpa,asr-training]'")
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed: apt-get install espeak-ng")
+    folder = Path(mkdtemp(prefix="wegwijs-sherpa-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    root = Path(__file__).resolve().parents[3]
+    subprocess.run(
+        [sys.executable, __file__, str(folder)],
+        check=True, timeout=_MAKE_SECONDS, capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    return {name: folder / name for name in ("streaming", "offline")}
+
+
+def _make(folder: Path) -> None:
+    import torch
+
+    from asr.training.espeak import speak
+    from asr.training.features import log_mel
+    from asr.training.network import AcousticNetwork, output_count
+    from asr.training.onnx_export import export_onnx
+    from asr.training.phones import PHONES
+
+    torch.set_num_threads(1)
+    torch.manual_seed(7)
+    rng = np.random.default_rng(7)
+    names = [*TOKENS, *(f"<unused{index}>" for index in range(len(TOKENS), len(PHONES)))]
+    spoken = [speak(sentence, "nl", rate=140).audio for sentence in SENTENCES]
+
+    def example(which: int) -> tuple[Frames, Targets]:
+        """Frames, and the token that each output should give."""
+        quiet = [np.zeros(int(rng.uniform(0, 4800))) for _ in range(2)]
+        is_speech = which < len(SENTENCES)
+        sound = spoken[which] * rng.uniform(0.6, 1.1) if is_speech else _no_speech(which, rng)
+        audio = np.concatenate([quiet[0], sound, quiet[1]])
+        audio = audio + rng.normal(0, 10 ** rng.uniform(-5, -3.3), len(audio))
+        pcm = np.rint(np.clip(audio, -1, 1) * 32767)
+        frames = log_mel((pcm / 32768).astype(np.float32))
+        targets = np.zeros(output_count(len(frames)), np.int64)
+        tokens = _tokens_of(SENTENCES[which]) if is_speech else []
+        for place, token in enumerate(tokens):
+            said = len(quiet[0]) + (place + 0.8) / len(tokens) * len(sound)
+            targets[int(said / 240) :][:2] = token
+        return frames, targets
+
+    kinds = range(len(SENTENCES) + 3)
+    pool = [[example(which) for _ in range(_VARIANTS)] for which in kinds]
+    network = AcousticNetwork(48)
+    heard = np.concatenate([frames for some in pool[: len(SENTENCES)] for frames, _ in some])
+    network.mean = torch.from_numpy(heard.mean(axis=0))
+    network.scale = torch.from_numpy(1 / (heard.std(axis=0) + 0.1))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=_STEPS)
+    for step in range(_STEPS):
+        chosen = [*range(len(SENTENCES)), len(SENTENCES) + step % 3]
+        batch = [pool[which][rng.integers(_VARIANTS)] for which in chosen]
+        longest = max(len(frames) for frames, _ in batch)
+        outputs = network(
+            torch.from_numpy(
+                np.stack([np.pad(f, ((0, longest - len(f)), (0, 0)), "edge") for f, _ in batch])
+            )
+        )
+        wanted = [np.pad(targets, (0, outputs.shape[1] - len(targets))) for _, targets in batch]
+        loss = torch.nn.functional.nll_loss(
+            outputs.flatten(0, 1), torch.from_numpy(np.stack(wanted)).flatten()
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    print(f"loss {loss.item():.4f}")
+    for name in ("streaming", "offline"):
+        export_onnx(network, folder / name, streaming=name == "streaming", tokens=names)
+    torch.save({"network": network.state_dict(), "width": network.width}, folder / NETWORK_FILE)
+
+
+def _tokens_of(sentence: str) -> list[int]:
+    left, found = "".join(f"▁{word}" for word in sentence.split()), []
+    while left:
+        token = max((t for t in TOKENS if left.startswith(t)), key=len)
+        found.append(TOKENS.index(token))
+        left = left[len(token) :]
+    return found
+
+
+def _no_speech(which: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Noise, a melody, or a hum that comes and goes."""
+    time = np.arange(16000) / 8000
+    if which % 3 == 0:
+        return rng.normal(0, 10 ** rng.uniform(-3, -0.5), len(time))
+    if which % 3 == 1:
+        notes = np.repeat(rng.choice([262, 330, 392, 440, 523], 8), 2000)
+        return 0.3 * np.sin(2 * np.pi * notes * time)
+    gate = np.sin(2 * np.pi * rng.uniform(2, 4) * time) > -0.3
+    tone = np.sin(2 * np.pi * rng.uniform(100, 200) * time) + 0.5 * np.sin(2 * np.pi * 1200 * time)
+    return gate * rng.uniform(0.05, 0.2) * (tone + 0.2 * rng.normal(size=len(time)))
+
+
+if __name__ == "__main__":
+    _make(Path(sys.argv[1]))
