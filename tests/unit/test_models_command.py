@@ -72,6 +72,7 @@ def program(*arguments: str | Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_model_is_installed_used_verified_and_removed(
     server: ModelServer, archive: Path, home: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -194,6 +195,8 @@ def test_transcribe_with_a_model_that_is_not_there(
     assert "wegwijs models install" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_licence_is_typed_on_a_terminal(tmp_path: Path, home: Path, server: ModelServer) -> None:
     """
     Asked on the terminal; another answer ends it before the first octet.
@@ -212,12 +215,14 @@ def test_licence_is_typed_on_a_terminal(tmp_path: Path, home: Path, server: Mode
         os.write(ours, b"yes\n")
         while b"was not confirmed" not in heard:
             heard += os.read(ours, 4096)
-        assert 1 == process.wait(60)
+        assert 1 == process.wait(120)
     finally:
         os.close(ours)
     assert [] == server.seen
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_interrupted_download_says_how_to_go_on(
     tmp_path: Path, home: Path, server: ModelServer
 ) -> None:
@@ -233,10 +238,10 @@ def test_interrupted_download_says_how_to_go_on(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True,
         )  # fmt: skip
-        assert server.waiting.wait(60)
+        assert server.waiting.wait(120)
         part = home / "models" / "asr" / ".downloads" / "own-nl" / "x.zip.part"
         process.send_signal(number)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=120)
         assert "Traceback" not in told
         if number is signal.SIGINT:
             assert 1 == process.returncode
@@ -247,7 +252,7 @@ def test_interrupted_download_says_how_to_go_on(
     kept = part.stat().st_size
 
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
     )
 
     assert f"bytes={kept}-" == server.asked("Range")[-1]
@@ -256,6 +261,8 @@ def test_interrupted_download_says_how_to_go_on(
     assert 1 == done.returncode
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_full_disk_is_told_and_what_there_is_stays(
     tmp_path: Path, home: Path, server: ModelServer
 ) -> None:
@@ -267,7 +274,7 @@ def test_full_disk_is_told_and_what_there_is_stays(
 
     done = subprocess.run(
         program("models", "install", "own-nl", "--manifest", own, "--home", home),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
     )  # fmt: skip
 

@@ -131,7 +131,7 @@ def stall(octets: int) -> Answer:
     def answer(handler: Handler, served: Served) -> None:
         handler.serve(served, octets)
         handler.server.waiting.set()
-        handler.server.closing.wait(60)
+        handler.server.closing.wait(600)
 
     return answer
 
