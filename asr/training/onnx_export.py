@@ -6,12 +6,16 @@ Two forms of one network, both of CTC, read greedily:
   and computes the features itself, so that they are those of training to the last bit that matters.
 - otherwise ``tdnn``: the graph takes the log-mel frames of a whole recording, which sherpa-onnx
   computes with the options that stand in the model's metadata.
+
+``python -m asr.training.onnx_export NETWORK FOLDER`` exports a trained network. Its tokens are
+phones, so what comes out are phones too: words need the lexicon, which only the vosk model has.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import argparse
+import sys
+import warnings
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -214,12 +218,13 @@ def _write(
     dynamic: bool = False,
 ) -> None:
     shapes = ({1: torch.export.Dim("t", min=2)},) if dynamic else None
-    with tempfile.TemporaryDirectory(prefix="wegwijs-onnx-") as work:
-        written = Path(work) / MODEL_FILE
+    # The exporter warns of deprecated parts that it uses itself.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
             inputs,
-            written,
+            target,
             input_names=input_names,
             output_names=output_names,
             opset_version=_OPSET,
@@ -229,7 +234,6 @@ def _write(
             external_data=False,
             verbose=False,
         )
-        shutil.copyfile(written, target)
 
 
 def _describe(target: Path, facts: dict[str, object]) -> None:
@@ -237,3 +241,26 @@ def _describe(target: Path, facts: dict[str, object]) -> None:
     model = onnx.load(str(target))
     onnx.helper.set_model_props(model, {key: str(value) for key, value in facts.items()})
     onnx.save(model, str(target))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export a network that ``python -m asr.training train`` wrote."""
+    from asr.training.train import load_network
+
+    parser = argparse.ArgumentParser(prog="python -m asr.training.onnx_export")
+    parser.add_argument("network", type=Path, help="network.pt in the work folder of the training")
+    parser.add_argument("folder", type=Path, help="folder to write")
+    parser.add_argument("--offline", action="store_true", help="the form that is not streaming")
+    options = parser.parse_args(arguments)
+    if not options.network.is_file():
+        print(
+            f"{options.network}: there is no network; make one with: python -m asr.training train",
+            file=sys.stderr,
+        )
+        return 1
+    print(export_onnx(load_network(options.network), options.folder, streaming=not options.offline))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
