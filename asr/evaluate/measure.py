@@ -25,7 +25,7 @@ _PACKET_SECONDS = PACKET_SAMPLES / RATE_HZ
 _WINDOW = 80
 _ONSET_SHARE = 0.1
 """Speech begins where it is 20 dB below its loudest parts."""
-_STREAMS = 8
+_STREAMS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +194,7 @@ def stream_octets(engine: Engine, pcm: NDArray[np.int16]) -> int:
     """
     recognisers = [engine.open() for _ in range(2 * _STREAMS)]
     try:
-        # The first half may come from those that lie ready; the second is certainly new.
-        for recogniser in recognisers[:_STREAMS]:
-            recogniser.accept(pcm)
+        # The first half may have lain ready from before; the second is certainly new.
         before = resident_octets()
         for recogniser in recognisers[_STREAMS:]:
             for start in range(0, len(pcm), PACKET_SAMPLES):
