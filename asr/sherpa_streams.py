@@ -61,7 +61,7 @@ class SherpaRecogniser(ABC):
         if not len(pcm):
             return None
         self._samples += len(pcm)
-        self._loudest = max(self._loudest, *_levels(pcm))
+        self._loudest = max(self._loudest, float(_levels(pcm).max()))
         return self._take(pcm)
 
     def finish(self) -> Transcript:
@@ -202,7 +202,7 @@ class OfflineRecogniser(SherpaRecogniser):
         return [*self._done, *self._read(audio, self._samples - len(audio))]
 
     def _read(self, audio: NDArray[np.int16], begin_samples: int) -> list[Word]:
-        if max(_levels(audio)) <= _QUIETEST:
+        if not len(audio) or _levels(audio).max() <= _QUIETEST:
             return []
         self._upsampler.reset()
         missing = max(0, int(_SHORTEST_SECONDS * RATE_HZ) - len(audio))
