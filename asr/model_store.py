@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import AsrError, ModelDamagedError, ModelInstallError, ModelMissingError
-from asr.model_files import file_sha256
+from asr.model_files import EMBEDDED_MODEL, embedded_model_dir, file_sha256
 from asr.model_manifest import check_name, load_manifest
 from asr.model_record import RECORD_FILE, ModelRecord, check_files, read_record
 
@@ -231,6 +231,8 @@ def resolve_model(model: str | Path | None, root: Path) -> ResolvedModel:
         name = text.casefold()
         entry = None if (root / name).is_dir() else load_manifest().find(name)
         name = name if entry is None else entry.name
+        if name == EMBEDDED_MODEL:
+            return ResolvedModel(embedded_model_dir(), None)
         if (root / name).is_dir() or not Path(text).is_dir():
             found = store.get(name)
             return ResolvedModel(found.directory, found.record.engine if found.record else None)

@@ -193,7 +193,7 @@ def _models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     _manifest(installed, argparse.SUPPRESS)
     _models_folder(installed, inherits=True)
 
-    verified = _command(actions, "verify", _models_verify, "hash the files of installed models")
+    verified = _command(actions, "verify", _models_verify, "hash the files of speech models")
     verified.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     _models_folder(verified, inherits=True)
     removed = _command(actions, "remove", _models_remove, "delete an installed speech model")

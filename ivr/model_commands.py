@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asr.engines import DEFAULT_ENGINE, ENGINES
 from asr.errors import AsrError, ModelInstallError
-from asr.model_files import EMBEDDED_MODEL, embedded_model_dir
+from asr.model_files import EMBEDDED_MODEL, embedded_model_dir, verify_model
 from asr.model_install import check_licence, install, own_entry
 from asr.model_manifest import Manifest, ModelEntry, check_name, check_sha256, load_manifest
 from asr.model_sources import Request
@@ -87,11 +87,13 @@ def models_show(name: str, home: Path, models: Path, manifest: Path | None) -> i
             found = store.find(entry.name)
     except AsrError as error:
         raise ModelCommandError(str(error)) from None
-    if entry is None and found is None:
+    if entry is None and found is None and name != EMBEDDED_MODEL:
         return _on_registry(
             home, lambda registry: json.dumps(registry.show(name), indent=2, ensure_ascii=False)
         )
     shown: dict[str, Any] = {}
+    if name == EMBEDDED_MODEL:
+        shown["embedded"] = next(_speech_models(store, known))
     if entry is not None:
         shown["available"] = asdict(entry)
     if found is not None:
@@ -204,11 +206,11 @@ def _installed_row(model: InstalledModel) -> dict[str, Any]:
 
 
 _TRUST_WORDS = {
-    "checksums": "",
-    "published": "",
-    "given": "checked against your SHA-256",
-    "first-download": "never checked against a published SHA-256",
-    "": "no SHA-256 published",
+    ("embedded", "checksums"): "checked at every start",
+    ("installed", "published"): "verified by its published SHA-256",
+    ("installed", "given"): "verified by your SHA-256",
+    ("installed", "first-download"): "never compared with a published SHA-256",
+    ("available", ""): "no SHA-256 published",
 }
 
 
@@ -217,7 +219,7 @@ def _line(row: dict[str, Any]) -> str:
     shown = f"{size / 1e6:.0f} MB" if size else "?"
     notes = [
         "NOT FOR COMMERCIAL USE" if row["non_commercial"] else "",
-        _TRUST_WORDS.get(row.get("trust", ""), ""),
+        _TRUST_WORDS.get((row["status"], row.get("trust", "")), ""),
         f"DAMAGED: {row['problem']}" if row["problem"] else "",
         row.get("load_check", "") if row.get("load_check") not in ("loaded", None) else "",
     ]
@@ -259,20 +261,21 @@ def models_install(name: str, models: Path, options: InstallOptions) -> int:
 
 
 def models_verify(names: list[str], models: Path) -> int:
-    """Hash installed models' files; all of them when none is named."""
+    """Hash speech models' files; of all that are here when none is named."""
     store = ModelStore(models)
-    wanted = names or [model.name for model in store.installed()]
-    if not wanted:
-        print("no speech models are installed")
+    wanted = names or [EMBEDDED_MODEL, *(model.name for model in store.installed())]
     bad = 0
     for name in wanted:
         try:
-            record = store.verify(name)
+            if name == EMBEDDED_MODEL:
+                verify_model(embedded_model_dir(), ("am/final.mdl",))
+            else:
+                store.verify(name)
         except AsrError as error:
             bad += 1
             print(f"wegwijs: {error}", file=sys.stderr)
         else:
-            print(f"{name}: whole, {len(record.files)} files, {record.size_octets / 1e6:.1f} MB")
+            print(f"{name}: whole")
     return 1 if bad else 0
 
 

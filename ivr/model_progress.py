@@ -34,6 +34,7 @@ class DownloadProgress:
                 TransferSpeedColumn(),
                 TimeRemainingColumn(),
                 console=self._console,
+                refresh_per_second=4,
             )
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, tuple[float, int]] = {}

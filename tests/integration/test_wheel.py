@@ -111,3 +111,13 @@ def test_wheel_checks_the_configuration_it_carries(installed: Path, tmp_path: Pa
     done = run(installed, tmp_path, "check", "--config", config, "--home", tmp_path / "home")
 
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def test_wheel_knows_the_models_to_install(installed: Path, tmp_path: Path) -> None:
+    """
+    The manifest is in it; what cannot be fetched is told with another way.
+    """
+    done = run(installed, tmp_path, "models", "list")
+
+    assert 0 == done.returncode, done.stderr
+    assert "vosk-small-nl" in done.stdout

@@ -11,8 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,7 @@ def test_interrupted_download_says_how_to_go_on(
     octets = zipfile_octets()
     own = manifest_of(tmp_path, server.put("x.zip", octets, stall(50_000), stall(50_000)), octets)
     command = program("models", "install", "own-nl", "--manifest", own, "--home", home)
+    part = home / "models" / "asr" / ".downloads" / "own-nl" / "x.zip.part"
     for number in (signal.SIGINT, signal.SIGKILL):
         server.waiting.clear()
         process = subprocess.Popen(
@@ -239,7 +241,8 @@ def test_interrupted_download_says_how_to_go_on(
             text=True,
         )  # fmt: skip
         assert server.waiting.wait(120)
-        part = home / "models" / "asr" / ".downloads" / "own-nl" / "x.zip.part"
+        # Sent is not yet written: the process may still be about to read.
+        wait_until(lambda: part.is_file() and part.stat().st_size > 0, server)
         process.send_signal(number)
         _, told = process.communicate(timeout=120)
         assert "Traceback" not in told
@@ -283,6 +286,14 @@ def test_full_disk_is_told_and_what_there_is_stays(
     assert "Traceback" not in done.stderr
     part = home / "models" / "asr" / ".downloads" / "own-nl" / "x.zip.part"
     assert 20_000 == part.stat().st_size
+
+
+def wait_until(holds: Callable[[], bool], server: ModelServer) -> None:
+    """Wait for another process, at most two minutes."""
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        server.closing.wait(0.05)
 
 
 def zipfile_octets() -> bytes:

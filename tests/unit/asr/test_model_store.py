@@ -569,6 +569,7 @@ def test_setting_means_a_model_or_a_folder(
     assert Path("test-nl") == resolve_model("./test-nl", store.root).directory
     assert Path("only-a-folder") == resolve_model("only-a-folder", store.root).directory
     assert NO_ENGINE == resolve_model(model.directory, store.root).engine
+    assert embedded_model_dir() == resolve_model("asr-nl-8k", store.root).directory
     for wrong in ("nope", "./nope", "/nope/nope"):
         with pytest.raises(ModelMissingError):
             resolve_model(wrong, store.root)
