@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from asr.evaluate.items import (
 )
 from asr.evaluate.measure import Outcome, recognise, resident_octets, stream_octets
 from asr.evaluate.summary import LEGEND, Row, report, table
+from asr.model_store import resolve_model
 from asr.transcribe import RATE_HZ
 
 _MOST_FAILURES = 5
@@ -44,11 +46,17 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--engines", default=DEFAULT_ENGINE, metavar="NAME[=FOLDER],…",
-        help=f"engines, each with its model folder (default: {DEFAULT_ENGINE} with the embedded "
-        f"model; known: {', '.join(sorted(ENGINES))})",
+        "--engines", default=DEFAULT_ENGINE, metavar="NAME[=MODEL],…",
+        help=f"engines, each with an installed model's name or a folder (default: {DEFAULT_ENGINE} "
+        f"with the embedded model; known: {', '.join(sorted(ENGINES))})",
     )  # fmt: skip
-    parser.add_argument("--model", type=Path, help="model folder, where one engine is named")
+    parser.add_argument("--model", metavar="NAME|DIR", help="the model, where one engine is named")
+    home = Path(os.environ.get("WEGWIJS_HOME", "var"))
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR",
+        default=Path(os.environ.get("WEGWIJS_MODELS", home / "models" / "asr")),
+        help="folder of installed models (default: WEGWIJS_MODELS, else WEGWIJS_HOME/models/asr)",
+    )  # fmt: skip
     parser.add_argument(
         "--speech", type=Path, metavar="FOLDER",
         help="recordings: utterances.tsv (columns file, text, speaker, split), or a.wav with a.txt",
@@ -78,15 +86,15 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _engines(options: argparse.Namespace) -> list[tuple[str, Path | None]]:
-    named: list[tuple[str, Path | None]] = []
+def _engines(options: argparse.Namespace) -> list[tuple[str, str | None]]:
+    named: list[tuple[str, str | None]] = []
     for part in options.engines.split(","):
-        name, _, folder = part.strip().partition("=")
-        named.append((name, Path(folder) if folder else None))
+        name, _, model = part.strip().partition("=")
+        named.append((name, model or None))
     if options.model is not None:
         if len(named) != 1 or named[0][1] is not None:
             raise SpeechFolderError(
-                "--model", "goes with one engine", "write --engines NAME=FOLDER,NAME=FOLDER"
+                "--model", "goes with one engine", "write --engines NAME=MODEL,NAME=MODEL"
             )
         named = [(named[0][0], options.model)]
     return named
@@ -108,14 +116,14 @@ def _items(options: argparse.Namespace) -> Iterator[Item]:
 
 def work(options: argparse.Namespace) -> int:
     """Measure one engine and print its rows as JSON lines."""
-    ((name, folder),) = _engines(options)
+    ((name, model),) = _engines(options)
     items = _items(options)
     first = next(items, None)
     if first is None:
         print("nothing to recognise: give --callers, --speech or --not-dutch", file=sys.stderr)
         return 2
     before = resident_octets()
-    engine = load_engine(name, folder)
+    engine = load_engine(name, resolve_model(model, options.models).directory)
     longest = np.resize(first.pcm, _STREAM_SECONDS * RATE_HZ)
     # What the engine makes once (threads, tables) belongs to the model, not to the first caller.
     recognise(engine, Item("", "", "", longest))
@@ -144,9 +152,9 @@ def work(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _measured(name: str, folder: Path | None, arguments: list[str], limit: float) -> list[Row]:
+def _measured(name: str, model: str | None, arguments: list[str], limit: float) -> list[Row]:
     """Run one engine in its own process; what went wrong is told on stderr, what came is kept."""
-    engine = f"{name}={folder}" if folder else name
+    engine = f"{name}={model}" if model else name
     command = [sys.executable, "-m", "asr.evaluate", *arguments, "--engines", engine, "--worker"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
@@ -168,6 +176,7 @@ def _measured(name: str, folder: Path | None, arguments: list[str], limit: float
 
 def _worker_arguments(options: argparse.Namespace) -> list[str]:
     passed: dict[str, Any] = {
+        "--models": options.models,
         "--speech": options.speech,
         "--split": options.split,
         "--callers": options.callers,
@@ -193,8 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2 if isinstance(error, SpeechFolderError) else 1
     rows: list[Row] = []
     failed = False
-    for name, folder in engines:
-        found = _measured(name, folder, _worker_arguments(options), options.limit_seconds)
+    for name, model in engines:
+        found = _measured(name, model, _worker_arguments(options), options.limit_seconds)
         failed = failed or not found or any(row["failures"] for row in found)
         rows.extend(found)
         if options.json:
