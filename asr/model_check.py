@@ -34,7 +34,7 @@ def load_check(engine: str, folder: Path, what: str, *, timeout_seconds: float =
     Raises:
         ModelInstallError: The engine refuses the model, crashes on it, or does not end.
     """
-    remedy = "it may be for another engine or version; name the right --engine"
+    remedy = "it may be for another engine, or for another version of it"
     try:
         # -P: what happens to lie in the current folder must not be imported.
         done = subprocess.run(
@@ -48,6 +48,8 @@ def load_check(engine: str, folder: Path, what: str, *, timeout_seconds: float =
         ) from None
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
+        if name == "SIGKILL":
+            remedy = "this machine may have too little memory for it"
         raise ModelInstallError(what, f"{engine} crashes on it ({name})", remedy)
     try:
         answer = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
