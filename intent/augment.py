@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -56,6 +56,9 @@ TOWNS: Final = (  # noqa: SIM905
     "vilvoorde waregem wetteren wervik zaventem zelzate zottegem zwevegem"
 ).split()
 
+_HEARD_SHARE: Final = 0.5
+"""How often a word that a recogniser misheard becomes that again and not any sound-alike."""
+
 _NUMBER: Final = re.compile(
     r"\b(?:twee|drie|vier|vijf|zes|zeven|acht|negen|tien|elf|twaalf|dertien|veertien|vijftien|"
     r"zestien|zeventien|achttien|negentien|[a-z]{0,12}(?:twintig|dertig|veertig|vijftig|zestig|"
@@ -69,9 +72,11 @@ class Augmenter:
 
     Args:
         confusions: Sound-alikes of a word, most alike first.
+        heard: What a recogniser made of a word, zero or more words in one string, with how often.
     """
 
     confusions: Mapping[str, Sequence[str]]
+    heard: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
 
     def frame(self, phrase: str, rng: Random) -> str:
         """Put a noun phrase in a sentence."""
@@ -117,6 +122,9 @@ class Augmenter:
         return " ".join(heard) if heard else text
 
     def _mishear(self, word: str, rng: Random) -> list[str]:
+        heard = self.heard.get(word)
+        if heard and rng.random() < _HEARD_SHARE:
+            return rng.choices([w for w, _ in heard], [n for _, n in heard])[0].split()
         alike = self.confusions.get(word, ())
         if alike and rng.random() < 0.85:
             # The first neighbours sound most alike.

@@ -4,7 +4,7 @@ Every candidate sees the same documents and is scored on the same out-of-fold ut
 written and with 20 % of the words misheard, and on the held-out part. Stacks add candidates'
 scores with shares fitted by likelihood on the out-of-fold half. Run it when the data has grown:
 
-    python -m intent.compare --data training_data [--folds 0,2]
+    python -m intent.compare --data training_data [--folds 0,2] [--embeddings DIR]
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
 
-from intent.augment import Augmenter
 from intent.catalogue import load_catalogue
 from intent.corpus import Corpus, Document, fold_of, matrix
 from intent.dataset import Row
+from intent.embeddings import Embedder
+from intent.errors import IntentError
 from intent.features import FeatureSpace
 from intent.model import Floats
 from intent.report import calibration_curve
@@ -43,6 +44,7 @@ STACKS: Final = (
     ("regression", "bayes", "catalogue"),
     ("regression", "bayes", "svm", "nearest"),
 )
+EMBEDDING_STACKS: Final = (("svm", "embeddings"), ("svm", "bayes", "embeddings"))
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Task:
     texts: sp.csr_matrix
     spoken: Sequence[str]
     corpus: Corpus
+    embedder: Embedder | None = None
 
 
 Candidate = Callable[[Task], Floats]
@@ -128,6 +131,16 @@ def catalogue(task: Task) -> Floats:
     return 5.0 * scores
 
 
+def embeddings(task: Task) -> Floats:
+    """Linear support vector machine on sentence embeddings alone."""
+    if task.embedder is None:
+        raise ValueError("needs an embedding model")
+    known = task.embedder.matrix([d.words for d in task.documents])
+    model = LinearSVC(C=1.0).fit(known, task.target, sample_weight=task.weight)
+    asked = task.embedder.matrix([text.split() for text in task.spoken])
+    return np.asarray(model.decision_function(asked))
+
+
 CANDIDATES: Final[Mapping[str, Candidate]] = {
     "regression": regression,
     "regression, words": regression_words,
@@ -158,25 +171,41 @@ class Line:
     """CPU time of training and scoring, all folds."""
 
 
-def compare(data_dir: Path, *, seed: int = 1700, folds: Sequence[int] = (0, 2)) -> list[Line]:
+def compare(
+    data_dir: Path,
+    *,
+    seed: int = 1700,
+    folds: Sequence[int] = (0, 2),
+    embedder: Embedder | None = None,
+) -> list[Line]:
     """Train every candidate and stack.
 
     Args:
         data_dir: ``training_data``.
         seed: Of the documents and the mishearing.
         folds: Which of the folds are scored.
+        embedder: Sentence embeddings to compare too; None leaves them out.
 
     Returns:
         One line each, candidates first.
+
+    Raises:
+        CatalogueError: The catalogue cannot be used.
+        TrainingDataError: A data file cannot be used.
     """
+    candidates = dict(CANDIDATES)
+    stacks = STACKS
+    if embedder is not None:
+        candidates["embeddings"] = embeddings
+        stacks += EMBEDDING_STACKS
     corpus = Corpus.read(data_dir, load_catalogue(data_dir))
     documents = corpus.documents(seed=seed, folds=FOLDS)
-    augmenter, rng = Augmenter(corpus.confusions), Random(seed)
+    augmenter, rng = corpus.augmenter(), Random(seed)
     held_out = corpus.held_out
     unseen: list[Row] = []
-    scores: dict[str, list[Floats]] = {name: [] for name in CANDIDATES}
+    scores: dict[str, list[Floats]] = {name: [] for name in candidates}
     tests: dict[str, Floats] = {}
-    spent = dict.fromkeys(CANDIDATES, 0.0)
+    spent = dict.fromkeys(candidates, 0.0)
     for fold in folds:
         rows = [row for row in corpus.train if fold_of(row.family, FOLDS) == fold]
         written = [normalise(row.text) for row in rows]
@@ -184,8 +213,8 @@ def compare(data_dir: Path, *, seed: int = 1700, folds: Sequence[int] = (0, 2)) 
         tested = [normalise(row.text) for row in held_out]
         unseen += rows + rows
         known = [d for d in documents if d.fold != fold]
-        task = _task(known, [*written, *misheard, *tested], corpus)
-        for name, candidate in CANDIDATES.items():
+        task = _task(known, [*written, *misheard, *tested], corpus, embedder)
+        for name, candidate in candidates.items():
             start = time.process_time()
             found = candidate(task)
             spent[name] += time.process_time() - start
@@ -198,7 +227,7 @@ def compare(data_dir: Path, *, seed: int = 1700, folds: Sequence[int] = (0, 2)) 
     labels = corpus.catalogue.labels
     return [
         _line(names, joined, tests, rows_in_order, held_out, labels, sum(spent[n] for n in names))
-        for names in (*((name,) for name in CANDIDATES), *STACKS)
+        for names in (*((name,) for name in candidates), *stacks)
     ]
 
 
@@ -215,7 +244,12 @@ def table(lines: Sequence[Line]) -> str:
     )
 
 
-def _task(documents: Sequence[Document], texts: Sequence[str], corpus: Corpus) -> Task:
+def _task(
+    documents: Sequence[Document],
+    texts: Sequence[str],
+    corpus: Corpus,
+    embedder: Embedder | None,
+) -> Task:
     space = FeatureSpace.learn(d.words for d in documents if d.clean)
     target = np.array([d.label for d in documents])
     weight = np.array([d.weight for d in documents])
@@ -230,6 +264,7 @@ def _task(documents: Sequence[Document], texts: Sequence[str], corpus: Corpus) -
         matrix(space, [text.split() for text in texts]),
         texts,
         corpus,
+        embedder,
     )
 
 
@@ -308,8 +343,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, default=Path("training_data"))
     parser.add_argument("--folds", default="0,2", help="which of the four folds are scored")
+    parser.add_argument(
+        "--embeddings", type=Path, help="folder with model.onnx and vocab.txt to compare too"
+    )
     chosen = parser.parse_args(arguments)
-    print(table(compare(chosen.data, folds=[int(f) for f in chosen.folds.split(",")])), end="")
+    try:
+        embedder = Embedder.load(chosen.embeddings) if chosen.embeddings else None
+        folds = [int(f) for f in chosen.folds.split(",")]
+        lines = compare(chosen.data, folds=folds, embedder=embedder)
+    except IntentError as error:
+        parser.error(str(error))
+    print(table(lines), end="")
 
 
 if __name__ == "__main__":

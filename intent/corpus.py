@@ -18,6 +18,7 @@ from intent.catalogue import OTHER_LANGUAGE, Catalogue
 from intent.confusions import load_confusions
 from intent.dataset import Row, read_training_rows
 from intent.features import FeatureSpace
+from intent.heard import Reading, confusions, load_heard
 from intent.language import DUTCH
 from intent.lexicon import Phrase, read_languages, read_lexicon
 from intent.text import normalise, tokens
@@ -25,8 +26,12 @@ from intent.text import normalise, tokens
 ALWAYS: Final = -1
 """Fold of documents that every fold trains on: catalogue knowledge, not paraphrases."""
 
-_MOST_DOCUMENTS: Final = 30_000
+_MOST_DOCUMENTS: Final = 36_000
 """Written utterances are varied twice while this many documents suffice, to bound the time."""
+
+
+_HEARD_WEIGHT: Final = 0.5
+"""Of a transcript that the recogniser is sure of, beside 1 for the written question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,12 @@ class Corpus:
     phrases: Mapping[str, tuple[Phrase, ...]]
     languages: Mapping[str, tuple[str, ...]]
     confusions: Mapping[str, tuple[str, ...]]
+    heard: Mapping[str, tuple[Reading, ...]]
+    """Normalised question → what a recogniser made of it; may be empty."""
 
     @classmethod
     def read(cls, directory: Path, catalogue: Catalogue) -> Corpus:
-        """Read utterances, phrases, languages and confusions.
+        """Read utterances, phrases, languages, confusions and transcripts.
 
         Raises:
             TrainingDataError: Any of them cannot be used.
@@ -64,7 +71,14 @@ class Corpus:
             phrases=read_lexicon(directory, catalogue),
             languages=read_languages(directory),
             confusions=load_confusions(directory / "confusions.tsv"),
+            heard=load_heard(directory / "heard.tsv"),
         )
+
+    def augmenter(self) -> Augmenter:
+        """Return the maker of variants; what it mishears comes from training questions only."""
+        known = {normalise(row.text) for row in self.train if row.thema != OTHER_LANGUAGE}
+        dutch = {said: found for said, found in self.heard.items() if said in known}
+        return Augmenter(self.confusions, confusions(dutch))
 
     @property
     def train(self) -> tuple[Row, ...]:
@@ -84,7 +98,7 @@ class Corpus:
             folds: Families are dealt over this many folds.
         """
         labels = {label: i for i, label in enumerate(self.catalogue.labels)}
-        augmenter = Augmenter(self.confusions)
+        augmenter = self.augmenter()
         rng = Random(seed)
         rows = self.train
         phrases = sum(len(p) for p in self.phrases.values())
@@ -109,6 +123,10 @@ class Corpus:
                 else:
                     heard = augmenter.corrupt(wrapped, rng.choice((0.1, 0.2, 0.3)), rng)
                     add(heard, label, 0.5, fold, False)
+            for reading in self.heard.get(text, ()):
+                # What the recogniser doubts most teaches least.
+                weight = _HEARD_WEIGHT * reading.confidence
+                add(" ".join(reading.words), label, weight, fold, False)
         for name, found in self.phrases.items():
             for phrase in found:
                 vary = augmenter.wrap if phrase.sentence else augmenter.frame

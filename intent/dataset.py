@@ -1,15 +1,17 @@
 """Labelled utterances: one TSV format for training, evaluation and the console's export.
 
-Columns ``text`` and ``thema``; optional ``family`` (paraphrase family), ``split`` (``train`` or
-``test``), ``ook_goed`` (also acceptable themas, comma-separated) and ``taal`` (ISO 639 code of an
-utterance that is not Dutch). Other columns are refused.
+UTF-8 with or without a byte order mark, lines ending in LF or CRLF, cells with or without the
+quotation marks of a spreadsheet. Columns
+``text`` and ``thema``; optional ``family`` (paraphrase family), ``split`` (``train`` or ``test``),
+``ook_goed`` (also acceptable themas, comma-separated) and ``taal`` (ISO 639 code of an utterance
+that is not Dutch). Other columns are refused. A text that stands there twice counts once.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,8 @@ class Row:
     family: str
     split: str = "train"
     language: str = "nl"
+    line: int = field(default=0, repr=False, compare=False)
+    """Of its file, the header being line 1; 0 when it comes from no file."""
 
     @property
     def accepted(self) -> frozenset[str]:
@@ -65,7 +69,7 @@ def read_rows(file: Path, labels: Collection[str], *, other_columns: bool = Fals
         place = error.object[: error.start].count(b"\n") + 1
         raise TrainingDataError(file, place, "is not UTF-8", remedy="save it as UTF-8") from None
     lines = content.split("\n")
-    header = lines[0].rstrip("\r").split("\t")
+    header = _cells(lines[0])
     if other_columns:
         header = [name if name in (*_REQUIRED, "ook_goed") else f"#{name}" for name in header]
     for column in _REQUIRED:
@@ -87,7 +91,7 @@ def read_rows(file: Path, labels: Collection[str], *, other_columns: bool = Fals
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
             continue
-        row = _row(file, number, header, line.rstrip("\r").split("\t"), labels)
+        row = _row(file, number, header, _cells(line), labels)
         key = normalise(row.text)
         earlier = seen.setdefault(key, (row.thema, number))
         if earlier[0] != row.thema and key:
@@ -120,15 +124,15 @@ def read_training_rows(directory: Path, labels: Collection[str]) -> list[Row]:
         for row in read_rows(file, labels):
             if sides.setdefault(row.family, row.split) != row.split:
                 raise TrainingDataError(
-                    file, 0, f"has family {row.family!r} on both sides of the split",
+                    file, row.line, f"has family {row.family!r} on both sides of the split",
                     remedy="give all rows of a family one split",
                 )  # fmt: skip
             key = normalise(row.text)
             first, where = seen.setdefault(key, (row, file))
             if key and row.thema not in first.accepted and first.thema not in row.accepted:
                 raise TrainingDataError(
-                    file, 0,
-                    f"has a text of family {row.family!r} that {where.name} calls {first.thema!r}",
+                    file, row.line,
+                    f"has a text that line {first.line} of {where.name} calls {first.thema!r}",
                     remedy="choose one label and name the other in ook_goed",
                 )  # fmt: skip
             if first is row:
@@ -143,6 +147,16 @@ def fingerprint(rows: Iterable[Row]) -> str:
         digest.update(line.encode())
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+def _cells(line: str) -> list[str]:
+    """Split a line, and take off the quotation marks around a whole cell."""
+    cells = []
+    for cell in line.rstrip("\r").split("\t"):
+        if len(cell) > 1 and cell[0] == cell[-1] == '"':
+            cell = cell[1:-1].replace('""', '"')
+        cells.append(cell)
+    return cells
 
 
 def _row(
@@ -176,4 +190,5 @@ def _row(
         family=named.get("family", "").strip() or f"{file.stem}:{number}",
         split=split,
         language=named.get("taal", "").strip() or "nl",
+        line=number,
     )

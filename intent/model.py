@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE
+from intent.embeddings import Embedder
 from intent.features import FeatureSpace
 from intent.language import LanguageModel, script_language
 
@@ -19,10 +21,10 @@ FOREIGN_SCRIPT_LOGIT = 12.0
 """Added to ``andere-taal`` when most letters are of another script: no example is needed."""
 
 
-_FLATNESS = 0.3
+FLATNESS = 0.3
 """Scores of the flat ranking against those of the sharp one."""
 
-_EVEN = 0.002
+EVEN = 0.002
 """Share of probability that is spread evenly, so that no label is impossible."""
 
 
@@ -38,6 +40,8 @@ class Evidence:
     """How much better another language explains the words than Dutch; positive is foreign."""
     words: int
     """Number of words; 0 means nothing was said."""
+    strange: float = 0.0
+    """Share of neighbouring words that training never saw side by side, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,14 @@ class Head:
     scope_bias: float = 0.0
     scope_unknown: float = 0.0
     scope_doubt: float = 0.0
+    scope_strange: float = 0.0
+    scope_best: float = 0.0
+    """How the best score of any other label counts: low everywhere may mean that none fits."""
     language_bias: float = 0.0
     language_foreign: float = 0.0
+    language_doubt: float = 0.0
+    language_strange: float = 0.0
+    """Of strange words that the recogniser doubts: another language heard as Dutch."""
     flat: float = 0.0
     """Log odds, from 5 %, of the share that follows a much flatter ranking: even a text that
     looks plain is misunderstood now and then."""
@@ -74,6 +84,7 @@ class Head:
         foreign: Floats,
         length: Floats,
         confidence: Floats,
+        strange: Floats,
         *,
         scope: int,
         language: int,
@@ -86,6 +97,7 @@ class Head:
             foreign: Shape ``(texts,)``, score of :meth:`LanguageModel.foreign_score`.
             length: Shape ``(texts,)``, number of words.
             confidence: Shape ``(texts,)``, of the recogniser, 0..1.
+            strange: Shape ``(texts,)``, share of strange neighbours.
             scope: Column of ``buiten-bereik``.
             language: Column of ``andere-taal``.
 
@@ -105,18 +117,28 @@ class Head:
         )
         scores = logits * scale[:, None]
         scores[:, scope] += (
-            self.scope_bias + self.scope_unknown * unknown + self.scope_doubt * doubt
+            self.scope_bias
+            + self.scope_unknown * unknown
+            + self.scope_doubt * doubt
+            + self.scope_strange * strange
+            + self.scope_best * others(logits, scope, language).max(axis=1)
         )
-        scores[:, language] += self.language_bias + self.language_foreign * np.maximum(foreign, 0.0)
+        scores[:, language] += (
+            self.language_bias
+            + self.language_foreign * np.maximum(foreign, 0.0)
+            + self.language_doubt * doubt
+            + self.language_strange * strange * doubt
+        )
         scores -= scores.max(axis=1, keepdims=True)
-        sharp, flat = np.exp(scores), np.exp(_FLATNESS * scores)
+        sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
         sharp /= sharp.sum(axis=1, keepdims=True)
         flat /= flat.sum(axis=1, keepdims=True)
-        share = self._flat_share
-        return np.asarray((1.0 - share - _EVEN) * sharp + share * flat + _EVEN / logits.shape[1])
+        share = self.flat_share
+        return np.asarray((1.0 - share - EVEN) * sharp + share * flat + EVEN / logits.shape[1])
 
     @property
-    def _flat_share(self) -> float:
+    def flat_share(self) -> float:
+        """Share of the flat ranking, 0..1."""
         return 1.0 / (1.0 + math.exp(3.0 - self.flat))
 
     def one(self, found: Evidence, confidence: float, *, scope: int, language: int) -> Floats:
@@ -139,17 +161,34 @@ class Head:
             + self.scale_length * math.log(max(found.words, 1) / 8.0)
         )
         scores = found.logits * math.exp(min(4.0, max(-4.0, exponent)))
-        scores[scope] += self.scope_bias + self.scope_unknown * found.unknown
-        scores[scope] += self.scope_doubt * doubt
-        scores[language] += self.language_bias + self.language_foreign * max(found.foreign, 0.0)
-        scores -= scores.max()
-        sharp, flat = np.exp(scores), np.exp(_FLATNESS * scores)
-        share = self._flat_share
-        return np.asarray(
-            (1.0 - share - _EVEN) / sharp.sum() * sharp
-            + share / flat.sum() * flat
-            + _EVEN / len(scores)
+        scores[scope] += (
+            self.scope_bias
+            + self.scope_unknown * found.unknown
+            + self.scope_doubt * doubt
+            + self.scope_strange * found.strange
+            + self.scope_best * float(others(found.logits[None, :], scope, language).max())
         )
+        scores[language] += (
+            self.language_bias
+            + self.language_foreign * max(found.foreign, 0.0)
+            + self.language_doubt * doubt
+            + self.language_strange * found.strange * doubt
+        )
+        scores -= scores.max()
+        sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+        share = self.flat_share
+        return np.asarray(
+            (1.0 - share - EVEN) / sharp.sum() * sharp
+            + share / flat.sum() * flat
+            + EVEN / len(scores)
+        )
+
+
+def others(logits: Floats, scope: int, language: int) -> Floats:
+    """Return a copy with the two columns out of the running, shape ``(texts, labels)``."""
+    rest = logits.copy()
+    rest[:, [scope, language]] = -np.inf
+    return rest
 
 
 @dataclass(frozen=True)
@@ -166,6 +205,9 @@ class Model:
     head: Head
     examples: tuple[tuple[str, str], ...] = ()
     """Normalised training utterances with their thema, for explanations."""
+    embedder: Embedder | None = None
+    embedding_weights: NDArray[np.float32] | None = None
+    """Shape ``(embedder.size, labels)``; there when ``embedder`` is."""
 
     def warm(self, count: int) -> None:
         """Look up the ``count`` most frequent words once, so that no call pays for them."""
@@ -179,11 +221,15 @@ class Model:
         """Return the uncalibrated evidence of normalised words."""
         indices, values = self.features.vector(words)
         logits = (values @ self.weights[indices] + self.bias).astype(np.float64)
+        if self.embedder is not None and self.embedding_weights is not None:
+            logits += self.embedder.vector(words) @ self.embedding_weights
         if script_language(words) is not None:
             logits[self.labels.index(OTHER_LANGUAGE)] += FOREIGN_SCRIPT_LOGIT
         known = self.features.vocabulary
         unknown = sum(word not in known for word in words) / max(1, len(words))
-        return Evidence(logits, unknown, self.languages.foreign_score(words), len(words))
+        pairs = [f"{a} {b}" not in known for a, b in pairwise(words)]
+        strange = sum(pairs) / max(1, len(pairs))
+        return Evidence(logits, unknown, self.languages.foreign_score(words), len(words), strange)
 
     def probabilities(self, words: Sequence[str], confidence: float) -> Floats:
         """Return calibrated probabilities of one text, shape ``(labels,)``.

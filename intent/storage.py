@@ -1,8 +1,8 @@
 """A model as files: arrays and JSON, nothing that executes code.
 
 A model folder holds ``model.npz`` (arrays without pickled objects), ``model.json`` (the card of
-this version) and ``SHA256SUMS`` over both and over any plots. Nothing is read before its sum is
-checked.
+this version) and ``SHA256SUMS`` over both and over any plots. A version trained with sentence
+embeddings carries their network and vocabulary too. Nothing is read before its sum is checked.
 """
 
 from __future__ import annotations
@@ -12,21 +12,25 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intent.embeddings import Embedder
 from intent.errors import ModelError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
 from intent.model import Head, Model
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 ARRAYS: Final = "model.npz"
 CARD: Final = "model.json"
 SUMS: Final = "SHA256SUMS"
+EMBEDDING_NETWORK: Final = "embeddings.onnx"
+EMBEDDING_VOCABULARY: Final = "embeddings-vocab.txt"
 
 _RETRAIN: Final = "train again with 'wegwijs train' or roll back with 'wegwijs models rollback'"
 
@@ -57,6 +61,11 @@ def save_model(directory: Path, model: Model, card: Mapping[str, Any]) -> str:
         "example_texts": _pack(text for text, _ in model.examples),
         "example_labels": _pack(label for _, label in model.examples),
     }
+    if model.embedder is not None and model.embedding_weights is not None:
+        arrays["embedding_weights"] = model.embedding_weights.astype(np.float16)
+        arrays["embedding_digest"] = _pack([model.embedder.digest])
+        (directory / EMBEDDING_NETWORK).write_bytes(model.embedder.network)
+        (directory / EMBEDDING_VOCABULARY).write_bytes(model.embedder.vocabulary)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     content = buffer.getvalue()
@@ -166,6 +175,11 @@ def load_model(directory: Path) -> tuple[Model, dict[str, Any]]:
                     )
                 ),
             )
+            if "embedding_weights" in arrays:
+                trained_on = _unpack(arrays["embedding_digest"])[0]
+                embedding_weights = arrays["embedding_weights"].astype(np.float32)
+            else:
+                trained_on, embedding_weights = "", None
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile):
         raise ModelError(
             directory / ARRAYS, "damaged", "is not a model of this format", remedy=_RETRAIN
@@ -174,7 +188,35 @@ def load_model(directory: Path) -> tuple[Model, dict[str, Any]]:
         raise ModelError(
             directory / ARRAYS, "damaged", "has weights of another shape", remedy=_RETRAIN
         )
+    if embedding_weights is not None:
+        embedder = _read_embedder(directory, trained_on)
+        if embedding_weights.shape != (embedder.size, len(model.labels)):
+            raise ModelError(
+                directory / EMBEDDING_NETWORK, "damaged", "gives vectors of another size",
+                remedy=_RETRAIN,
+            )  # fmt: skip
+        model = replace(model, embedder=embedder, embedding_weights=embedding_weights)
     return model, card
+
+
+def _read_embedder(directory: Path, trained_on: str) -> Embedder:
+    """Read the embedding model that a version carries.
+
+    Raises:
+        ModelError: It is missing, another one than it was trained on, or cannot be run here.
+    """
+    embedder = Embedder(
+        read_checked(directory, EMBEDDING_NETWORK),
+        read_checked(directory, EMBEDDING_VOCABULARY),
+        directory,
+    )
+    if embedder.digest != trained_on:
+        raise ModelError(
+            directory / EMBEDDING_NETWORK, "damaged",
+            f"has the hash {embedder.digest[:12]}, the version was trained on {trained_on[:12]}",
+            remedy=_RETRAIN,
+        )  # fmt: skip
+    return embedder
 
 
 def _pack(texts: Any) -> NDArray[np.uint8]:

@@ -13,16 +13,17 @@ from typing import Any, Final
 
 import numpy as np
 import scipy
+import scipy.sparse as sp
 import sklearn
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
 
-from intent.augment import Augmenter
-from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE, Catalogue, load_catalogue
+from intent.calibration import OutOfFold, fit_head, join
+from intent.catalogue import Catalogue, load_catalogue
 from intent.corpus import ALWAYS, Corpus, Document, fold_of, matrix
 from intent.dataset import Row, fingerprint
+from intent.embeddings import Embedder
 from intent.errors import TrainingDataError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
@@ -43,9 +44,6 @@ FEWEST_ROWS: Final = 5
 _STRENGTH: Final = 0.3
 """Inverse regularisation of the support vector machine; chosen by intent/compare.py."""
 
-_OUT_OF_SCOPE_SHARE: Final = 2.5
-"""Calls outside our reach against those for one thema: about one call in six or seven."""
-
 _SMOOTHING: Final = 0.05
 """Of complement naive Bayes; chosen by intent/compare.py."""
 
@@ -62,41 +60,6 @@ class ModelVersion:
     """What ``model.json`` holds: fingerprint, scores per thema, confusion matrix, calibration."""
 
 
-@dataclass(frozen=True)
-class OutOfFold:
-    """Evidence of texts by a model that never saw their family."""
-
-    logits: Floats
-    """Shape ``(texts, labels)``, of the support vector machine."""
-    counts: Floats
-    """Shape ``(texts, labels)``, of naive Bayes."""
-    unknown: Floats
-    foreign: Floats
-    length: Floats
-    confidence: Floats
-    accepted: NDArray[np.bool_]
-    """Shape ``(texts, labels)``."""
-    weight: Floats
-
-    def probabilities(self, head: Head, share: float, labels: Sequence[str]) -> Floats:
-        """Calibrate with ``head``; shape ``(texts, labels)``.
-
-        Args:
-            head: The calibration.
-            share: How much of the naive Bayes score is added to the logits.
-            labels: Names of the columns.
-        """
-        return head.probabilities(
-            self.logits + share * self.counts,
-            self.unknown,
-            self.foreign,
-            self.length,
-            self.confidence,
-            scope=labels.index(OUT_OF_SCOPE),
-            language=labels.index(OTHER_LANGUAGE),
-        )
-
-
 def train(
     data_dir: Path,
     out_dir: Path,
@@ -104,6 +67,7 @@ def train(
     seed: int = DEFAULT_SEED,
     progress: Progress | None = None,
     folds: int = FOLDS,
+    embeddings: Path | None = None,
 ) -> ModelVersion:
     """Train from ``data_dir`` and write the version's folder under ``out_dir``.
 
@@ -112,11 +76,13 @@ def train(
 
     Args:
         data_dir: Holds ``catalogue.toml``, ``products/``, ``utterances/`` and, optionally,
-            ``lexicon/``, ``languages/`` and ``confusions.tsv``.
+            ``lexicon/``, ``languages/``, ``confusions.tsv`` and ``heard.tsv``.
         out_dir: Where versions are kept; made when absent.
         seed: The same seed and data give the same version.
         progress: Told what is being done and which share of the work is done, 0..1.
         folds: Parts for calibration, at least 2.
+        embeddings: Folder of a sentence embedding model to learn from too; the version carries
+            a copy. Needs the extra ``embeddings``.
 
     Returns:
         The new version. It is not promoted.
@@ -124,13 +90,17 @@ def train(
     Raises:
         CatalogueError: The catalogue cannot be used.
         TrainingDataError: A data file cannot be used, or a label has too few utterances.
+        ModelError: The embedding model cannot be used.
     """
     tell = progress or (lambda _what, _share: None)
     tell("reading", 0.0)
     catalogue = load_catalogue(data_dir)
     corpus = Corpus.read(data_dir, catalogue)
     check_enough(data_dir, corpus)
-    model, probabilities, accepted = fit(corpus, seed=seed, folds=folds, progress=tell)
+    embedder = Embedder.load(embeddings) if embeddings is not None else None
+    model, probabilities, accepted = fit(
+        corpus, seed=seed, folds=folds, progress=tell, embedder=embedder
+    )
     tell("scoring", 0.93)
     card = {
         "seed": seed,
@@ -143,6 +113,7 @@ def train(
         },
         "labels": list(model.labels),
         "features": len(model.features),
+        "embeddings": embedder and {"sha256": embedder.digest, "size": embedder.size},
         "libraries": {
             "numpy": np.__version__,
             "python": platform.python_version(),
@@ -188,7 +159,12 @@ def check_enough(data_dir: Path, corpus: Corpus) -> None:
 
 
 def fit(
-    corpus: Corpus, *, seed: int, folds: int = FOLDS, progress: Progress | None = None
+    corpus: Corpus,
+    *,
+    seed: int,
+    folds: int = FOLDS,
+    progress: Progress | None = None,
+    embedder: Embedder | None = None,
 ) -> tuple[Model, Floats, NDArray[np.bool_]]:
     """Fit the linear models, calibrate them on out-of-fold evidence, fit them on everything.
 
@@ -197,6 +173,7 @@ def fit(
         seed: Of every random choice.
         folds: Parts for calibration.
         progress: As in :func:`train`.
+        embedder: Gives every text a vector beside its words.
 
     Returns:
         The model; and, for its card, the out-of-fold probabilities with what was acceptable, both
@@ -211,13 +188,13 @@ def fit(
     for fold in range(scored):
         tell("calibrating", 0.05 + 0.7 * fold / scored)
         known = [d for d in documents if d.fold != fold]
-        partial = _fit_linear(known, labels, languages)
+        partial = _fit_linear(known, labels, languages, embedder)
         rows = [row for row in corpus.train if fold_of(row.family, folds) == fold]
         parts.append(_evidence(partial, rows, corpus, Random(seed + 1 + fold)))
-    oof = _join(parts)
+    oof = join(parts)
     head, share = fit_head(oof, labels)
     tell("fitting", 0.75)
-    whole = _fit_linear(documents, labels, languages)
+    whole = _fit_linear(documents, labels, languages, embedder)
     weights = whole.machine.weights + share * whole.bayes
     examples = tuple((normalise(row.text), row.thema) for row in corpus.train)
     model = replace(
@@ -240,7 +217,10 @@ class Linear:
 
 
 def _fit_linear(
-    documents: Sequence[Document], labels: Sequence[str], languages: LanguageModel
+    documents: Sequence[Document],
+    labels: Sequence[str],
+    languages: LanguageModel,
+    embedder: Embedder | None = None,
 ) -> Linear:
     """Fit a linear support vector machine and naive Bayes, every label weighing the same.
 
@@ -253,27 +233,41 @@ def _fit_linear(
     totals = np.bincount(target, weight, minlength=len(labels))
     weight *= len(documents) / len(labels) / totals[target]
     vectors = matrix(space, [d.words for d in documents])
+    beside = vectors
+    if embedder is not None:
+        meant = sp.csr_matrix(embedder.matrix([d.words for d in documents]))
+        beside = sp.hstack([vectors, meant], format="csr")
     linear = LinearSVC(C=_STRENGTH, tol=1e-3, random_state=DEFAULT_SEED)
-    linear.fit(vectors, target, sample_weight=weight)
+    linear.fit(beside, target, sample_weight=weight)
+    weights = np.ascontiguousarray(linear.coef_.T).astype(np.float32)
     bayes = ComplementNB(alpha=_SMOOTHING).fit(vectors, target, sample_weight=weight)
     scores = bayes.feature_log_prob_.T
     return Linear(
         Model(
             tuple(labels),
             space,
-            np.ascontiguousarray(linear.coef_.T).astype(np.float32),
+            weights[: len(space)],
             linear.intercept_.astype(np.float32),
             languages,
             Head(),
+            embedder=embedder,
+            # Rounded as they are stored.
+            embedding_weights=None
+            if embedder is None
+            else weights[len(space) :].astype(np.float16).astype(np.float32),
         ),
         np.ascontiguousarray(scores - scores.mean(axis=1, keepdims=True)).astype(np.float32),
     )
 
 
 def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) -> OutOfFold:
-    """Collect evidence of rows as written, wrapped and misheard, with plausible confidence."""
-    augmenter = Augmenter(corpus.confusions)
-    model, by_count = linear.machine, replace(linear.machine, weights=linear.bayes)
+    """Collect evidence of rows as written, wrapped and misheard, and as a recogniser heard them.
+
+    What is misheard by chance gets a plausible confidence; what was heard keeps its own.
+    """
+    augmenter = corpus.augmenter()
+    model = linear.machine
+    by_count = replace(model, weights=linear.bayes, embedder=None)
     found: list[Evidence] = []
     counts: list[Floats] = []
     confidence: list[float] = []
@@ -283,7 +277,7 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
         text = normalise(row.text)
         wrapped = augmenter.wrap(text, rng)
         rate = rng.choice((0.1, 0.2, 0.3, 0.5))
-        variants = (
+        variants = [
             (text, 1.0, 1.0),
             (augmenter.corrupt(text, 0.2, rng), 1.0, 0.7),
             (wrapped, min(1.0, rng.uniform(0.8, 1.05)), 0.5),
@@ -292,7 +286,8 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
                 min(1.0, max(0.05, 1.0 - rate + rng.gauss(0.0, 0.1))),
                 0.5,
             ),
-        )
+            *((" ".join(r.words), r.confidence, 0.7) for r in corpus.heard.get(text, ())),
+        ]
         for variant, sure, share in variants:
             words = variant.split()
             found.append(model.evidence(words))
@@ -307,48 +302,10 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
         np.array([e.foreign for e in found]),
         np.array([float(e.words) for e in found]),
         np.array(confidence),
+        np.array([e.strange for e in found]),
         np.array(accepted, dtype=bool).reshape(len(found), len(model.labels)),
         np.array(weight),
     )
-
-
-def _join(parts: Sequence[OutOfFold]) -> OutOfFold:
-    return OutOfFold(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in OutOfFold.__dataclass_fields__
-        )
-    )
-
-
-def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
-    """Fit the calibration and the share of naive Bayes; every thema weighs the same.
-
-    By maximum likelihood of the likeliest acceptable label.
-
-    Args:
-        oof: Out-of-fold evidence.
-        labels: Columns of the evidence.
-
-    Returns:
-        The calibration and the share.
-    """
-    main = oof.accepted.argmax(axis=1)
-    counts = np.bincount(main, oof.weight, minlength=len(labels))
-    weight = oof.weight / np.maximum(counts[main], 1e-9)
-    weight[main == labels.index(OUT_OF_SCOPE)] *= _OUT_OF_SCOPE_SHARE
-    weight /= weight.sum()
-
-    def loss(values: NDArray[np.float64]) -> float:
-        *head, share = values.tolist()
-        probabilities = oof.probabilities(Head.of(head), share, labels)
-        best = np.where(oof.accepted, probabilities, 0.0).max(axis=1)
-        return float(-(weight * np.log(best + 1e-12)).sum() + 1e-3 * (values**2).sum() / 10)
-
-    start = np.zeros(len(Head.__dataclass_fields__) + 1)
-    result = minimize(loss, start, method="L-BFGS-B", options={"maxiter": 60})
-    *head, share = result.x.tolist()
-    return Head.of(head), float(share)
 
 
 def _held_out_scores(model: Model, corpus: Corpus) -> dict[str, Any]:
@@ -362,6 +319,5 @@ def _held_out_scores(model: Model, corpus: Corpus) -> dict[str, Any]:
 
 
 __all__ = [
-    "ALWAYS", "DEFAULT_SEED", "FOLDS", "Catalogue", "ModelVersion", "OutOfFold", "fit",
-    "fit_head", "train",
+    "ALWAYS", "DEFAULT_SEED", "FOLDS", "Catalogue", "ModelVersion", "fit", "train",
 ]  # fmt: skip

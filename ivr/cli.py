@@ -99,6 +99,9 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, metavar="DIR", help="default: the embedded data")
     train.add_argument("--out", type=Path, metavar="DIR", help="default: the home folder's models")
     train.add_argument("--seed", type=int, metavar="N")
+    train.add_argument(
+        "--embeddings", type=Path, metavar="DIR", help="sentence embedding model to learn from too"
+    )
     _home(train)
 
     _models(commands)
@@ -305,7 +308,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from ivr.text_commands import train
 
-    return train(options.data, options.out, options.home, options.seed)
+    return train(
+        options.data,
+        options.out,
+        options.home,
+        options.seed,
+        embeddings=options.embeddings,
+    )
 
 
 def _installed_models(options: argparse.Namespace) -> Path:

@@ -175,7 +175,14 @@ def evaluate(data: Path, home: Path, *, json_output: bool) -> int:
     return 0
 
 
-def train(data: Path | None, out: Path | None, home: Path, seed: int | None) -> int:
+def train(
+    data: Path | None,
+    out: Path | None,
+    home: Path,
+    seed: int | None,
+    *,
+    embeddings: Path | None = None,
+) -> int:
     """Train a version and say how to use it."""
     folder = Home(home)
     target = out if out is not None else folder.create().models / "intent-nl"
@@ -202,6 +209,7 @@ def train(data: Path | None, out: Path | None, home: Path, seed: int | None) -> 
             target,
             seed=DEFAULT_SEED if seed is None else seed,
             progress=tell,
+            embeddings=embeddings,
         )
     except (IntentError, OSError) as error:
         raise TextCommandError(str(error)) from None

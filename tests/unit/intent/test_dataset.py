@@ -41,6 +41,20 @@ def test_rows_are_read_with_their_columns(tmp_path: Path) -> None:
     assert rows[0].family != rows[1].family
 
 
+def test_a_spreadsheet_may_write_quotation_marks(tmp_path: Path) -> None:
+    """
+    A byte order mark, CRLF and quoted cells are how others write the same file.
+    """
+    file = written(
+        tmp_path,
+        b'\xef\xbb\xbf"text"\t"thema"\r\n"hij zei ""gas"" tegen mij"\t"energie"\r\n',
+    )
+
+    rows = read_rows(file, LABELS)
+
+    assert [('hij zei "gas" tegen mij', "energie")] == [(r.text, r.thema) for r in rows]
+
+
 @pytest.mark.parametrize(
     ("content", "line", "problem"),
     [

@@ -7,7 +7,7 @@ import pytest
 
 from intent.model import Evidence, Head
 
-HEAD = Head.of([0.2, 0.5, 0.3, -0.1, 0.4, 1.1, -0.8, 0.3, 0.2, 1.0])
+HEAD = Head.of([0.2, 0.5, 0.3, -0.1, 0.4, 1.1, -0.8, 0.6, 0.7, 0.3, 0.2, 0.9, 1.3, 1.0])
 
 
 @pytest.mark.parametrize("words", [1, 8, 200])
@@ -17,7 +17,7 @@ def test_one_text_as_many(words: int, confidence: float) -> None:
     The call's fast way and the training's way give the same probabilities.
     """
     logits = np.array([2.0, -1.0, 0.5, 3.0])
-    found = Evidence(logits.copy(), 0.25, 1.5, words)
+    found = Evidence(logits.copy(), 0.25, 1.5, words, 0.4)
 
     one = HEAD.one(found, confidence, scope=2, language=3)
     many = HEAD.probabilities(
@@ -26,6 +26,7 @@ def test_one_text_as_many(words: int, confidence: float) -> None:
         np.array([1.5]),
         np.array([float(words)]),
         np.array([confidence]),
+        np.array([0.4]),
         scope=2,
         language=3,
     )[0]

@@ -1,0 +1,165 @@
+"""Fitting the calibration: what a model says of families it never saw, against what was right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE
+from intent.model import FLATNESS, Floats, Head, others
+
+_OUT_OF_SCOPE_SHARE: Final = 2.5
+"""Calls outside our reach against those for one thema: about one call in six or seven."""
+
+_MOST_STEPS: Final = 150
+_PENALTY: Final = 1e-4
+"""Of the squared parameters, so that one that no text needs stays near 0."""
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Evidence of texts by a model that never saw their family."""
+
+    logits: Floats
+    """Shape ``(texts, labels)``, of the support vector machine."""
+    counts: Floats
+    """Shape ``(texts, labels)``, of naive Bayes."""
+    unknown: Floats
+    foreign: Floats
+    length: Floats
+    confidence: Floats
+    strange: Floats
+    accepted: NDArray[np.bool_]
+    """Shape ``(texts, labels)``."""
+    weight: Floats
+
+    def probabilities(self, head: Head, share: float, labels: Sequence[str]) -> Floats:
+        """Calibrate with ``head``; shape ``(texts, labels)``.
+
+        Args:
+            head: The calibration.
+            share: How much of the naive Bayes score is added to the logits.
+            labels: Names of the columns.
+        """
+        return head.probabilities(
+            self.logits + share * self.counts,
+            self.unknown,
+            self.foreign,
+            self.length,
+            self.confidence,
+            self.strange,
+            scope=labels.index(OUT_OF_SCOPE),
+            language=labels.index(OTHER_LANGUAGE),
+        )
+
+
+def join(parts: Sequence[OutOfFold]) -> OutOfFold:
+    """Put the evidence of several folds together."""
+    return OutOfFold(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in OutOfFold.__dataclass_fields__
+        )
+    )
+
+
+def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
+    """Fit the calibration and the share of naive Bayes; every thema weighs the same.
+
+    By maximum likelihood of the likeliest acceptable label.
+
+    Args:
+        oof: Out-of-fold evidence.
+        labels: Columns of the evidence.
+
+    Returns:
+        The calibration and the share.
+    """
+    main = oof.accepted.argmax(axis=1)
+    counts = np.bincount(main, oof.weight, minlength=len(labels))
+    weight = oof.weight / np.maximum(counts[main], 1e-9)
+    weight[main == labels.index(OUT_OF_SCOPE)] *= _OUT_OF_SCOPE_SHARE
+    weight /= weight.sum()
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        return _loss(values, oof, labels, weight)
+
+    start = np.zeros(len(Head.__dataclass_fields__) + 1)
+    result = minimize(loss, start, method="L-BFGS-B", jac=True, options={"maxiter": _MOST_STEPS})
+    *head, share = result.x.tolist()
+    return Head.of(head), float(share)
+
+
+def _loss(
+    values: Floats, oof: OutOfFold, labels: Sequence[str], weight: Floats
+) -> tuple[float, Floats]:
+    """Return the negative log likelihood and its slope by each parameter, the share last.
+
+    Follows :meth:`Head.probabilities`; one pass costs as much as one difference quotient would.
+    """
+    *parameters, share = values.tolist()
+    head = Head.of(parameters)
+    scope, language = labels.index(OUT_OF_SCOPE), labels.index(OTHER_LANGUAGE)
+    rows = np.arange(len(oof.logits))
+    logits = oof.logits + share * oof.counts
+    doubt = 1.0 - np.clip(oof.confidence, 0.0, 1.0)
+    length = np.log(np.maximum(oof.length, 1.0) / 8.0)
+    exponent = (
+        head.log_scale
+        - head.scale_unknown * oof.unknown
+        - head.scale_doubt * doubt
+        + head.scale_length * length
+    )
+    inside = (exponent > -4.0) & (exponent < 4.0)
+    scale = np.exp(np.clip(exponent, -4.0, 4.0))
+    place = others(logits, scope, language).argmax(axis=1)
+    best_other = logits[rows, place]
+    foreign = np.maximum(oof.foreign, 0.0)
+    scope_terms = np.array([np.ones(len(rows)), oof.unknown, doubt, oof.strange, best_other])
+    language_terms = np.array([np.ones(len(rows)), foreign, doubt, oof.strange * doubt])
+    scope_weights = [
+        head.scope_bias, head.scope_unknown, head.scope_doubt, head.scope_strange, head.scope_best,
+    ]  # fmt: skip
+    language_weights = [
+        head.language_bias, head.language_foreign, head.language_doubt, head.language_strange,
+    ]  # fmt: skip
+    scores = logits * scale[:, None]
+    scores[:, scope] += np.array(scope_weights) @ scope_terms
+    scores[:, language] += np.array(language_weights) @ language_terms
+    scores -= scores.max(axis=1, keepdims=True)
+    sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+    sharp /= sharp.sum(axis=1, keepdims=True)
+    flat /= flat.sum(axis=1, keepdims=True)
+    flat_share = head.flat_share
+    mixed = (1.0 - flat_share) * sharp + flat_share * flat
+    right = np.where(oof.accepted, mixed, 0.0).argmax(axis=1)
+    likely = mixed[rows, right] + 1e-12
+    # Slope of the loss by each score; the even share is left out, it only bounds the loss.
+    per_text = -weight / likely
+    by_sharp = (1.0 - flat_share) * sharp[rows, right] * per_text
+    by_flat = FLATNESS * flat_share * flat[rows, right] * per_text
+    slope = -by_sharp[:, None] * sharp - by_flat[:, None] * flat
+    slope[rows, right] += by_sharp + by_flat
+    by_scale = (slope * logits).sum(axis=1) * scale * inside
+    by_flat_share = (per_text * (flat[rows, right] - sharp[rows, right])).sum()
+    by_share = ((slope * oof.counts).sum(axis=1) * scale).sum()
+    by_share += (slope[:, scope] * head.scope_best * oof.counts[rows, place]).sum()
+    gradient = np.array(
+        [
+            by_scale.sum(),
+            -(by_scale * oof.unknown).sum(),
+            -(by_scale * doubt).sum(),
+            (by_scale * length).sum(),
+            *(scope_terms @ slope[:, scope]),
+            *(language_terms @ slope[:, language]),
+            by_flat_share * flat_share * (1.0 - flat_share),
+            by_share,
+        ]
+    )
+    value = -float((weight * np.log(likely)).sum()) + _PENALTY * float((values**2).sum())
+    return value, gradient + 2.0 * _PENALTY * values
