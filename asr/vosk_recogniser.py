@@ -58,6 +58,10 @@ _STRETCH_SAMPLES = RATE_HZ
 _DEAREST = 0.4
 """Processor seconds a second of audio may cost. Speech costs 0.03 to 0.1; in loud noise Kaldi's
 lattice grows without end, to several seconds for each, until the decoder is reset."""
+_LATTICE_SHARE = 0.02
+"""How much longer the utterance is when its lattice is looked at again: every 100 ms in the first
+five seconds, less often later, since each look is at all of it."""
+_WORDS_OFTEN = 100
 _ERRORS_ONLY = -2
 _UNCALIBRATED = PartialCalibration()
 _IDLE_KEPT = 32
@@ -221,6 +225,8 @@ class VoskRecogniser:
         self._quiet_samples = 0
         self._since_partial = 0
         self._has_words = False
+        self._lattice: list[Word] = []
+        self._lattice_due = 0.0
         self._stretch_samples = 0
         self._stretch_seconds = 0.0
         self._lost_samples = 0
@@ -250,6 +256,7 @@ class VoskRecogniser:
         """Forget what the decoder has not finished; what it had finished stays."""
         self._kaldi.Reset()
         self._lost_samples = self._samples
+        self._lattice, self._lattice_due = [], 0.0
         self._guesses.forget()
 
     def _accept(self, pcm: NDArray[np.int16]) -> Partial | None:
@@ -262,7 +269,9 @@ class VoskRecogniser:
         self._feed(pcm)
         self._note_quiet(pcm)
         self._since_partial += len(pcm)
-        wanted = self._interval_samples if self._has_words else _FRAME_SAMPLES
+        # What was heard long ago is told again each time: of a recording of an hour, less often.
+        often = 1 + len(self._done) // _WORDS_OFTEN
+        wanted = self._interval_samples * often if self._has_words else _FRAME_SAMPLES
         if self._since_partial < wanted:
             return None
         self._since_partial = 0
@@ -272,7 +281,10 @@ class VoskRecogniser:
         if not best and not self._done:
             return None
         self._has_words = True
-        return self._guesses.add(self._done, best, self._lattice_words(), self._samples / RATE_HZ)
+        if self._samples >= self._lattice_due:
+            self._lattice = self._lattice_words()
+            self._lattice_due = self._samples * (1.0 + _LATTICE_SHARE)
+        return self._guesses.add(self._done, best, self._lattice, self._samples / RATE_HZ)
 
     def finish(self) -> Transcript:
         """End the utterance; see :meth:`asr.recogniser.Recogniser.finish`."""
@@ -356,6 +368,7 @@ class VoskRecogniser:
             raise RecogniserFailedError("vosk", "could not process audio") from None
         if ended:
             self._done.extend(self._words(self._call("Result"), "result"))
+            self._lattice, self._lattice_due = [], 0.0
 
     def _note_quiet(self, pcm: NDArray[np.int16]) -> None:
         """Count the samples since the last frame that was not quiet."""
