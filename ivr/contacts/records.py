@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from ivr.call.states import Outcome
 
@@ -67,6 +67,28 @@ class WordHeard:
     start_seconds: float
     """From the start of the utterance."""
     end_seconds: float
+
+
+UNFINISHED: Final = "recognition_unfinished"
+"""Failure of an utterance of which it is not known yet, or never will be, what was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtteranceRecorded:
+    """A caller turn ended and is being recognised. Key: ``call_id``, ``number``.
+
+    :class:`UtteranceHeard` completes it, unless the process ends before.
+    """
+
+    call_id: str
+    number: int
+    at: datetime
+    """When the turn ended."""
+    audio_seconds: float = 0.0
+    recording: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.call_id, self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +238,7 @@ class CallEnded:
 ContactRecord = (
     CallOpened
     | CallAnswered
+    | UtteranceRecorded
     | UtteranceHeard
     | OtherReadingHeard
     | DecisionTaken
@@ -229,6 +252,7 @@ _KINDS: dict[str, type[Any]] = {
     for kind in (
         CallOpened,
         CallAnswered,
+        UtteranceRecorded,
         UtteranceHeard,
         OtherReadingHeard,
         DecisionTaken,

@@ -29,6 +29,7 @@ from ivr.contacts.models import (
     Utterance,
 )
 from ivr.contacts.records import (
+    UNFINISHED,
     CallAnswered,
     CallEnded,
     CallOpened,
@@ -38,6 +39,7 @@ from ivr.contacts.records import (
     StageMeasured,
     TransferTried,
     UtteranceHeard,
+    UtteranceRecorded,
     plain,
 )
 
@@ -45,7 +47,6 @@ __all__ = ["ContactStore", "RecordRefusedError"]
 
 _LONGEST_INDEXED_TEXT = 256  # PostgreSQL refuses index entries above 2704 octets
 _PARTS: dict[type[Any], tuple[type[Base], tuple[str, ...]]] = {
-    UtteranceHeard: (Utterance, ("number",)),
     OtherReadingHeard: (OtherReading, ("number", "heard_in")),
     DecisionTaken: (Decision, ("number",)),
     TransferTried: (TransferAttempt, ("number",)),
@@ -140,6 +141,14 @@ class ContactStore:
                 call.sip_status = record.sip_status
                 call.recovered_at = None
                 call.caller_encrypted = record.caller_encrypted or call.caller_encrypted
+        elif isinstance(record, UtteranceRecorded):
+            if session.get(Utterance, (record.call_id, record.number)) is None:
+                heard = {f.name: getattr(record, f.name) for f in fields(record)}
+                session.add(_utterance(UtteranceHeard(**heard, failure=UNFINISHED)))
+        elif isinstance(record, UtteranceHeard):
+            known = session.get(Utterance, (record.call_id, record.number))
+            if known is None or known.failure == UNFINISHED:
+                session.merge(_utterance(record))
         else:
             table, key = _PARTS[type(record)]
             identity = (record.call_id, *(getattr(record, name) for name in key))
@@ -264,6 +273,10 @@ def _whole() -> Any:
         selectinload(Call.transfers),
         selectinload(Call.latencies),
     )
+
+
+def _utterance(record: UtteranceHeard) -> Utterance:
+    return Utterance(**{f.name: plain(getattr(record, f.name)) for f in fields(record)})
 
 
 def _unopened(record: ContactRecord) -> CallOpened:

@@ -164,6 +164,16 @@ class CallRegister:
             if self._sink.submit_job(lambda: _write(path, audio)):
                 kept = path
         self._turns[number] = _Turn(kept, audio_seconds, at)
+        # At once, so that a process that ends before it is understood leaves the caller's turn.
+        self._sink.submit(
+            records.UtteranceRecorded(
+                call_id=self.call_id,
+                number=number,
+                at=at,
+                audio_seconds=audio_seconds,
+                recording=None if kept is None else self._folder.recording_reference(kept),
+            )
+        )
         return number
 
     def recording_of(self, number: int) -> Recorded | None:

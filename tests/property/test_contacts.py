@@ -27,6 +27,7 @@ from ivr.contacts.records import (
     StageMeasured,
     TransferTried,
     UtteranceHeard,
+    UtteranceRecorded,
     WordHeard,
     from_json,
     plain,
@@ -60,6 +61,14 @@ records: st.SearchStrategy[ContactRecord] = st.one_of(
         caller_encrypted=st.none() | st.binary(max_size=9),
     ),
     st.builds(CallAnswered, call_id=call_ids, answered_at=moments),
+    st.builds(
+        UtteranceRecorded,
+        call_id=call_ids,
+        number=numbers,
+        at=moments,
+        audio_seconds=st.floats(0, 60),
+        recording=st.none() | st.text(max_size=9),
+    ),
     st.builds(
         UtteranceHeard,
         call_id=call_ids,

@@ -10,12 +10,14 @@ import pytest
 from ivr.call.states import Outcome
 from ivr.contacts.errors import RecordRefusedError
 from ivr.contacts.records import (
+    UNFINISHED,
     CallAnswered,
     CallOpened,
     DecisionTaken,
     StageMeasured,
     TransferTried,
     UtteranceHeard,
+    UtteranceRecorded,
     WordHeard,
 )
 from ivr.contacts.store import ContactStore
@@ -133,6 +135,33 @@ def test_second_arrival_changes_nothing(store: ContactStore) -> None:
     assert call is not None
     assert ["eerst"] == [utterance.transcript for utterance in call.utterances]
     assert "routed" == call.outcome
+
+
+def test_turn_that_was_not_understood_in_time_is_kept(store: ContactStore) -> None:
+    """
+    Its recording and that recognition did not finish; what is heard later completes it, once.
+    """
+    recorded = UtteranceRecorded(
+        call_id="a", number=1, at=NOW, audio_seconds=2.5, recording="a/1.flac"
+    )
+    store.apply_all((opened(), recorded))
+    [unfinished] = looked_up(store)
+    heard = UtteranceHeard(
+        call_id="a", number=1, at=NOW, audio_seconds=2.5, recording="a/1.flac", transcript="iets"
+    )
+    for record in (heard, recorded, UtteranceHeard(call_id="a", number=1, at=NOW)):
+        store.apply(record)
+    [finished] = looked_up(store)
+
+    assert ("a/1.flac", 2.5, UNFINISHED) == unfinished[:3]
+    assert ("a/1.flac", 2.5, "", "iets") == finished
+
+
+def looked_up(store: ContactStore) -> list[tuple[str | None, float | None, str, str | None]]:
+    """Recording, length, failure and words of each utterance of the call."""
+    call = store.get("a")
+    assert call is not None
+    return [(u.recording, u.audio_seconds, u.failure, u.transcript) for u in call.utterances]
 
 
 def test_records_are_kept_when_their_opening_was_lost(store: ContactStore) -> None:

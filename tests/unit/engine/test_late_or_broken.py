@@ -11,6 +11,7 @@ from asr.errors import RecogniserFailedError
 from ivr.call.rules import Timers
 from ivr.contacts.records import (
     UtteranceHeard,
+    UtteranceRecorded,
 )
 from tests.engine_fakes import ranking
 from tests.unit.engine.stage import ENERGY, RULES, stage
@@ -48,6 +49,30 @@ def test_late_recogniser_without_partial_brings_the_menu_at_once() -> None:
         assert ["recogniser_late"] == [r.failure for r in s.records(UtteranceHeard)]
         assert ["recogniser_late"] == s.observer.failures
         assert "example" not in s.heard(leg)
+        s.hang_up(leg)
+
+
+def test_turn_is_in_the_register_before_it_is_understood() -> None:
+    """
+    A process that ends meanwhile leaves the recording and how long it is.
+    """
+    with stage(deadline_seconds=0.5) as s:
+        leg = s.incoming()
+        s.threads.seconds = float("inf")
+        s.ears.speak(leg.slot, 2.0)
+        s.loop.pass_seconds(2.0 + 0.7 + 0.2)
+
+        (turn,) = s.records(UtteranceRecorded)
+        assert [] == s.records(UtteranceHeard)
+        s.loop.pass_seconds(0.5)
+        (heard,) = s.records(UtteranceHeard)
+        assert turn.recording
+        assert (turn.number, turn.at, turn.audio_seconds, turn.recording) == (
+            heard.number,
+            heard.at,
+            heard.audio_seconds,
+            heard.recording,
+        )
         s.hang_up(leg)
 
 
