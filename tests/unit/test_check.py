@@ -135,3 +135,35 @@ def test_target_that_is_ourselves_is_a_mistake(tmp_path: Path, all_groups: str) 
     assert 1 == len(found), found
     assert "targets[1].uri" in found[0]
     assert "circles" in found[0]
+
+
+def test_every_mistake_of_both_engines_is_told(tmp_path: Path, all_groups: str) -> None:
+    """
+    In one run: a missing model here, a missing engine there, and deadlines that contradict.
+    """
+    found = mistakes(
+        tmp_path,
+        PORTS + '[recognition]\nmodel = "./nergens"\ndeadline_seconds = 3.0\n'
+        '[recognition.second]\nengine = "kaldi"\ndeadline_seconds = 4.0\n' + all_groups,
+    )
+
+    wanted = [
+        "nergens",
+        "'kaldi'",
+        "recognition.second.deadline_seconds = 4.0",
+        "recognition.deadline_seconds = 3.0",
+    ]
+    assert [] == [word for word in wanted if not any(word in message for message in found)], found
+
+
+def test_background_pass_without_recordings_is_advice(tmp_path: Path, all_groups: str) -> None:
+    """
+    It would have nothing to hear; the service works all the same.
+    """
+    file = tmp_path / "wegwijs.toml"
+    second = '[recognition.second]\nengine = "vosk"\nmodel = "./nergens"\n'
+    lines = '[lines."*"]\nkeep_recordings = false\n'
+    file.write_text(PORTS + second + lines + all_groups, encoding="utf-8")
+    found = check(file, Home(tmp_path / "home"))
+
+    assert any("share_of_calls" in f.message for f in found if f.weight is Weight.ADVICE)

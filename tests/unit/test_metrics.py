@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from ivr.audio.core import AudioCounters
 from ivr.call.states import CallState, Outcome
-from ivr.metrics import Metrics
+from ivr.contacts.writer import WriterCounters
+from ivr.engine.breaker import BreakerState
+from ivr.engine.guarded import EngineHealth, Place
+from ivr.engine.recognition import RecognitionCounters
+from ivr.metrics import ComponentMetrics, Metrics
 
 
 @pytest.fixture
@@ -68,3 +73,50 @@ def test_what_the_engine_reports_is_scraped(metrics: Metrics, registry: Collecto
     assert 3 == value("caller_frames_dropped_total")
     assert 1 == value("failures_total", what="prompt")
     assert b"# HELP wegwijs_calls_ended_total" in generate_latest(registry)
+
+
+def test_speech_engines_are_scraped(registry: CollectorRegistry) -> None:
+    """
+    Each engine's breaker has one state; uses, second and background passes are counted by result.
+    """
+    recognition = RecognitionCounters(
+        waiting=3,
+        background_waiting=7,
+        engines=(
+            EngineHealth(
+                Place.FIRST, "vosk", "nl@1", BreakerState.OPEN, {"failed": 5, "refused": 2}
+            ),
+            EngineHealth(Place.SECOND, "whisper", "small@2", BreakerState.CLOSED, {"done": 4}),
+        ),
+        second_passes={"better": 1, "late": 2},
+        background_passes={"done": 6, "dropped": 1},
+    )
+    registry.register(
+        ComponentMetrics(
+            audio=lambda: AudioCounters(0, 0, 0, 0, 0, 0, 0.0, ()),
+            writer=lambda: WriterCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, True),
+            recognition=lambda: recognition,
+            ready=lambda: True,
+            ages=dict,
+        )
+    )
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"wegwijs_{name}", labels)
+
+    states = {
+        (place, state.value): value(
+            "recogniser_breaker", recogniser=place, engine=engine, state=state.value
+        )
+        for place, engine in (("first", "vosk"), ("second", "whisper"))
+        for state in BreakerState
+    }
+    assert {("first", "open"), ("second", "closed")} == {key for key in states if states[key] == 1}
+    assert {("first", "closed"), ("second", "open")} < {key for key in states if states[key] == 0}
+    assert 5 == value("recogniser_uses_total", recogniser="first", engine="vosk", result="failed")
+    assert 2 == value("recogniser_uses_total", recogniser="first", engine="vosk", result="refused")
+    assert 4 == value("recogniser_uses_total", recogniser="second", engine="whisper", result="done")
+    assert 2 == value("second_passes_total", result="late")
+    assert 1 == value("background_passes_total", result="dropped")
+    assert 3 == value("queue_depth", queue="recognition")
+    assert 7 == value("queue_depth", queue="background_pass")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ import structlog
 
 from asr.errors import RecogniserFailedError
 from ivr.contacts.records import UtteranceHeard
+from ivr.engine.breaker import BreakerRules
 from ivr.engine.ports import DigitPressed
+from ivr.engine.second import SecondRules
 from ivr.engine.session import Heard
+from ivr.home import Home
 from ivr.log import configure_logging
 from tests.engine_fakes import Said, ranking
 from tests.unit.engine.stage import Stage, stage
@@ -83,6 +87,31 @@ def test_spoken_words_are_nowhere_but_in_the_record(
         assert "call_offered" in text
         if not how:
             assert SENTENCE == s.records(UtteranceHeard)[0].transcript
+
+
+@pytest.mark.parametrize("where", ["open_error", "accept_error", "finish_error", "close_error"])
+def test_second_engine_that_quotes_the_caller(
+    where: str, logged: Callable[[], str], tmp_path: Path
+) -> None:
+    """
+    Asked while the caller waits and after the call; its breaker opens, and says so without words.
+    """
+    with stage(
+        second=SecondRules(),
+        breaker=BreakerRules(failures=1),
+        share_of_calls=1.0,
+        folder=Home(tmp_path),
+    ) as s:
+        leg = s.incoming(caller=NUMBER)
+        s.say_unclearly(leg, Said(SENTENCE, 0.1), Said(SENTENCE, 0.9, **breaks(where)))
+        s.hang_up(leg)
+        s.write_recordings()
+        text = seen(s, logged()) + repr(s.pool.engines())
+
+        assert WORD not in text
+        assert NUMBER[3:] not in text
+        if where != "close_error":
+            assert "recogniser_breaker" in text
 
 
 def test_classifier_that_quotes_the_caller(logged: Callable[[], str]) -> None:
