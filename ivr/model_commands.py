@@ -223,7 +223,10 @@ def _line(row: dict[str, Any]) -> str:
         f"DAMAGED: {row['problem']}" if row["problem"] else "",
         row.get("load_check", "") if row.get("load_check") not in ("loaded", None) else "",
     ]
-    known = f"{row.get('engine', '?'):<15} {row.get('licence', '?'):<14}"
+    known = " ".join(
+        f"{row.get(key, '?'):<{width}}"
+        for key, width in (("engine", 8), ("language", 13), ("licence", 13))
+    )
     words = f"{row['name']:<24} {row['status']:<10} {shown:>8}  {known}"
     return f"{words} {'; '.join(note for note in notes if note)}".rstrip()
 
@@ -343,7 +346,7 @@ def _request(options: InstallOptions, progress: DownloadProgress) -> Request:
 
 def _announce(entry: ModelEntry, progress: DownloadProgress) -> None:
     size = f", {entry.size_octets / 1e6:.0f} MB" if entry.size_octets else ""
-    progress.say(f"{entry.title}{size}")
+    progress.say(f"{entry.title}{size}, language: {entry.language}")
     terms = " (not for commercial use)" if entry.non_commercial else ""
     progress.say(f"licence: {entry.licence}{terms} {entry.licence_url}".rstrip())
     if entry.about:
