@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="the extra tiny-models is not installed")
+onnx = pytest.importorskip("onnx", reason="onnx is not installed: make setup-tests")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 

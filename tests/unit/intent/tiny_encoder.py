@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="install the extra tiny-models: tests write their models")
+onnx = pytest.importorskip("onnx", reason="onnx is not installed: make setup-tests")
 pytest.importorskip("onnxruntime", reason="install the extra embeddings to run ONNX models")
 
 SIZE = 6
