@@ -20,7 +20,7 @@ from ivr.demo.errors import DemoError
 from ivr.demo.processes import Child, Happening
 
 ADDRESS: Final = "127.0.0.1"
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 120.0
 """A loaded machine may take so long to load the models."""
 
 

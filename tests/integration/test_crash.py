@@ -21,10 +21,10 @@ from ivr.demo.processes import Child
 from ivr.demo.stage import Stage
 
 CALLER = "caller"
-PATIENT_SECONDS = 60.0
+PATIENT_SECONDS = 120.0
 READY_CPU_SECONDS = 5.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

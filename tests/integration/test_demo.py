@@ -45,7 +45,7 @@ TABLES: dict[str, dict[str, object]] = {
     'lines."*"': {"no_input_retries": 0, "menu_replays": 0},
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -200,7 +200,7 @@ def test_the_command_prints_one_object_and_draws_a_picture(tmp_path: Path) -> No
     picture = tmp_path / "call.svg"
     command = [sys.executable, "-m", "ivr.cli", "demo", "--json", "--svg", str(picture)]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
 
     assert "" == done.stderr
     assert 0 == done.returncode

@@ -28,6 +28,7 @@ from asr.model_files import embedded_model_dir, write_checksums
 from intent.catalogue import load_catalogue
 from ivr.carried import embedded_dir
 from ivr.contacts.models import Call
+from ivr.contacts.records import UNFINISHED
 from ivr.demo.speech import write_question
 from ivr.sip.settings import SPARE_LEGS
 from tests.integration.phone import WITHIN_SECONDS, Phone, configuration, short_prompts
@@ -132,8 +133,8 @@ def phone(
             "sip": {"blocked_callers": ["0488*"], "codecs": ["PCMA", "PCMU"]},
             "lines": {"1700": {}},
             "prompts": {"recordings": prompts},
-            "recognition": {"deadline_seconds": 6.0},
-            "timers": {"deciding_seconds": 8.0},
+            "recognition": {"deadline_seconds": 30.0},
+            "timers": {"deciding_seconds": 40.0},
             "groups": {
                 group: {"targets": targets}
                 for group, targets in zip(
@@ -622,7 +623,11 @@ def test_full_disk_costs_no_caller_the_way(
     record is whole.
     """
     tables = configuration(
-        {"prompts": {"recordings": prompts}, "recognition": {"deadline_seconds": 6.0}},
+        {
+            "prompts": {"recordings": prompts},
+            "recognition": {"deadline_seconds": 30.0},
+            "timers": {"deciding_seconds": 40.0},
+        },
         target=centre.at("algemeen"),
     )
     with Phone(tmp_path, tables, home=tiny_disk / "home") as phone:
@@ -679,7 +684,10 @@ def test_words_keys_and_numbers_stay_in_the_register(phone: Phone, question: Pat
         agent.command(do="hang_up")
         agent.until("summary")
     # What was said may be understood after the end of the call.
-    phone.until("what was understood", lambda: newest(phone, since).utterances)
+    phone.until(
+        "what was understood",
+        lambda: {u.failure for u in newest(phone, since).utterances} not in (set(), {UNFINISHED}),
+    )
     record = newest(phone, since)
     shown.append(phone.get("/calls") + phone.get("/metrics") + phone.get("/readyz"))
     shown.append(phone.stderr)

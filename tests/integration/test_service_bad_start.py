@@ -25,7 +25,7 @@ from tests.integration.ports import free_port, free_range
 
 pytestmark = pytest.mark.slow
 
-WITHIN_SECONDS = 90.0
+WITHIN_SECONDS = 180.0
 Wrong = Callable[[Path, ExitStack], tuple[dict[str, Any], tuple[str, ...]]]
 """Makes what is wrong: changes to the configuration, and what the message must name."""
 
