@@ -34,7 +34,7 @@ _MAKE_SECONDS = 1500
 """Half a minute of work, on a machine where others may work too."""
 _STEPS = 320
 _RATE = 5e-3
-_VARIANTS = 12
+_MOST_REPEATS = 8
 Frames: TypeAlias = "NDArray[np.float32]"
 Targets: TypeAlias = "NDArray[np.int64]"
 
@@ -77,50 +77,71 @@ def _make(folder: Path) -> None:
     spoken = [speak(sentence, "nl", rate=140).audio for sentence in SENTENCES]
 
     def example(which: int) -> tuple[Frames, Targets]:
-        """Frames, and the token that each output should give."""
-        quiet = [np.zeros(int(rng.uniform(0, 4800))) for _ in range(2)]
+        """Frames, and the token that each output should give; every fourth is undisturbed."""
         is_speech = which < len(SENTENCES)
-        sound = spoken[which] * rng.uniform(0.6, 1.1) if is_speech else _no_speech(which, rng)
-        audio = np.concatenate([quiet[0], sound, quiet[1]])
-        audio = audio + rng.normal(0, 10 ** rng.uniform(-5, -3.3), len(audio))
+        sound = spoken[which] if is_speech else _no_speech(which, rng)
+        audio, begin = sound.astype(np.float64), 0
+        if rng.random() > 0.25:
+            quiet = [np.zeros(int(rng.uniform(0, 4800))) for _ in range(2)]
+            begin = len(quiet[0])
+            audio = np.concatenate([quiet[0], sound * rng.uniform(0.6, 1.1), quiet[1]])
+            audio += rng.normal(0, 10 ** rng.uniform(-5, -3.5), len(audio))
         pcm = np.rint(np.clip(audio, -1, 1) * 32767)
         frames = log_mel((pcm / 32768).astype(np.float32))
         targets = np.zeros(output_count(len(frames)), np.int64)
         tokens = _tokens_of(SENTENCES[which]) if is_speech else []
         for place, token in enumerate(tokens):
-            said = len(quiet[0]) + (place + 0.8) / len(tokens) * len(sound)
+            said = begin + (place + 0.8) / len(tokens) * len(sound)
             targets[int(said / 240) :][:2] = token
         return frames, targets
 
-    kinds = range(len(SENTENCES) + 3)
-    pool = [[example(which) for _ in range(_VARIANTS)] for which in kinds]
+    def train(steps: int, rate: float) -> None:
+        optimiser = torch.optim.AdamW(network.parameters(), lr=rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
+        network.train()
+        for step in range(steps):
+            chosen = [*range(len(SENTENCES)), len(SENTENCES) + step % 3]
+            batch = [example(which) for which in chosen]
+            longest = max(len(frames) for frames, _ in batch)
+            padded = [np.pad(f, ((0, longest - len(f)), (0, 0)), "edge") for f, _ in batch]
+            outputs = network(torch.from_numpy(np.stack(padded)))
+            wanted = [np.pad(targets, (0, outputs.shape[1] - len(targets))) for _, targets in batch]
+            loss = torch.nn.functional.nll_loss(
+                outputs.flatten(0, 1), torch.from_numpy(np.stack(wanted)).flatten()
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        network.eval()
+
+    def mistakes() -> int:
+        wrong = 0
+        for which in list(range(len(SENTENCES) + 3)) * 6:
+            frames, targets = example(which)
+            with torch.no_grad():
+                best = network(torch.from_numpy(frames)[None])[0].argmax(dim=1).numpy()
+            wrong += _tokens_in(best) != _tokens_in(targets)
+        return wrong
+
     network = AcousticNetwork(48)
-    heard = np.concatenate([frames for some in pool[: len(SENTENCES)] for frames, _ in some])
+    heard = np.concatenate([example(which)[0] for which in range(len(SENTENCES))])
     network.mean = torch.from_numpy(heard.mean(axis=0))
     network.scale = torch.from_numpy(1 / (heard.std(axis=0) + 0.1))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=_STEPS)
-    for step in range(_STEPS):
-        chosen = [*range(len(SENTENCES)), len(SENTENCES) + step % 3]
-        batch = [pool[which][rng.integers(_VARIANTS)] for which in chosen]
-        longest = max(len(frames) for frames, _ in batch)
-        outputs = network(
-            torch.from_numpy(
-                np.stack([np.pad(f, ((0, longest - len(f)), (0, 0)), "edge") for f, _ in batch])
-            )
-        )
-        wanted = [np.pad(targets, (0, outputs.shape[1] - len(targets))) for _, targets in batch]
-        loss = torch.nn.functional.nll_loss(
-            outputs.flatten(0, 1), torch.from_numpy(np.stack(wanted)).flatten()
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    print(f"loss {loss.item():.4f}")
+    train(_STEPS, _RATE)
+    for _ in range(_MOST_REPEATS):
+        if not mistakes():
+            break
+        train(_STEPS // 3, _RATE / 2)
     for name in ("streaming", "offline"):
         export_onnx(network, folder / name, streaming=name == "streaming", tokens=names)
     torch.save({"network": network.state_dict(), "width": network.width}, folder / NETWORK_FILE)
+
+
+def _tokens_in(outputs: Targets) -> list[int]:
+    """Read CTC greedily."""
+    changed = np.diff(outputs, prepend=0) != 0
+    return [int(token) for token in outputs[changed] if token]
 
 
 def _tokens_of(sentence: str) -> list[int]:
