@@ -194,7 +194,7 @@ def compare(
         TrainingDataError: A data file cannot be used.
     """
     candidates = dict(CANDIDATES)
-    stacks = STACKS
+    stacks: tuple[tuple[str, ...], ...] = STACKS
     if embedder is not None:
         candidates["embeddings"] = embeddings
         stacks += EMBEDDING_STACKS

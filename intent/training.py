@@ -20,7 +20,7 @@ from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
 
 from intent.calibration import OutOfFold, fit_head, join
-from intent.catalogue import Catalogue, load_catalogue
+from intent.catalogue import OTHER_LANGUAGE, Catalogue, load_catalogue
 from intent.corpus import ALWAYS, Corpus, Document, fold_of, matrix
 from intent.dataset import Row, fingerprint
 from intent.embeddings import Embedder
@@ -277,6 +277,9 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
         text = normalise(row.text)
         wrapped = augmenter.wrap(text, rng)
         rate = rng.choice((0.1, 0.2, 0.3, 0.5))
+        # Of foreign rows many more have been heard than of others: together they shall not weigh
+        # more, or every doubtful transcript would seem foreign.
+        heard = 0.2 if row.thema == OTHER_LANGUAGE else 0.7
         variants = [
             (text, 1.0, 1.0),
             (augmenter.corrupt(text, 0.2, rng), 1.0, 0.7),
@@ -286,7 +289,7 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
                 min(1.0, max(0.05, 1.0 - rate + rng.gauss(0.0, 0.1))),
                 0.5,
             ),
-            *((" ".join(r.words), r.confidence, 0.7) for r in corpus.heard.get(text, ())),
+            *((" ".join(r.words), r.confidence, heard) for r in corpus.heard.get(text, ())),
         ]
         for variant, sure, share in variants:
             words = variant.split()

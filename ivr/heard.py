@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def tell(done: int) -> bool:
         if done % 50 == 0 or done == len(chosen):
             print(f"\r{done} of {len(chosen)} questions heard", end="", file=sys.stderr)
-        return monotonic() < end
+        return bool(monotonic() < end)
 
     spoken = listen(engine, chosen, workers=max(1, options.workers))
     try:

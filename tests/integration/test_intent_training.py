@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from intent.catalogue import load_catalogue
 from intent.classifier import TrainedClassifier
 from intent.corpus import Corpus
 from intent.dataset import read_training_rows
-from intent.errors import CatalogueError, TrainingDataError
+from intent.embeddings import Embedder
+from intent.errors import CatalogueError, ModelError, TrainingDataError
 from intent.evaluate import evaluate, threshold_decision
 from intent.registry import Registry
-from intent.storage import ARRAYS
+from intent.storage import ARRAYS, EMBEDDING_NETWORK, EMBEDDING_VOCABULARY, write_sums
 from intent.training import ModelVersion, train
 
 DATA = Path(__file__).parents[2] / "training_data"
@@ -139,6 +141,7 @@ def test_new_thema_from_five_sentences(copy: Path, trained: ModelVersion, tmp_pa
         ("utterances/mens.tsv", b"\xff\xfe", TrainingDataError),
         ("lexicon/energy.txt", "meter\n", TrainingDataError),
         ("confusions.tsv", "geen tab\n", TrainingDataError),
+        ("heard.tsv", "geen kop\n", TrainingDataError),
         ("catalogue.toml", "[[themas]]\n", CatalogueError),
         ("products/x.tsv", "thema\n", CatalogueError),
     ],
@@ -160,6 +163,39 @@ def test_bad_data_leaves_nothing_half_trained(
 
     assert not (tmp_path / "models").exists() or not any((tmp_path / "models").iterdir())
     assert running == registry.current()
+
+
+def test_version_carries_its_sentence_embeddings(slice_: Path, tmp_path: Path) -> None:
+    """
+    Trained on a real ONNX model, stored with it, loaded, and refused with any other.
+    """
+    from tests.unit.intent.tiny_encoder import write_encoder
+
+    encoder = write_encoder(tmp_path / "encoder")
+    version = train(slice_, tmp_path / "models", folds=2, embeddings=encoder)
+
+    loaded = TrainedClassifier.load(version.directory)
+
+    assert Embedder.load(encoder).digest == version.card["embeddings"]["sha256"]
+    assert loaded.model.embedder is not None
+    with_vectors = loaded.classify("mijn meter en mijn dak").ranking
+    plain = TrainedClassifier(replace(loaded.model, embedder=None), "plain")
+    assert with_vectors != plain.classify("mijn meter en mijn dak").ranking
+
+    other = write_encoder(tmp_path / "other", seed=2)
+    shutil.copy(other / "model.onnx", version.directory / EMBEDDING_NETWORK)
+    with pytest.raises(ModelError, match="SHA-256") as changed:
+        TrainedClassifier.load(version.directory)
+    write_sums(version.directory)
+    with pytest.raises(ModelError, match="trained on") as exchanged:
+        TrainedClassifier.load(version.directory)
+    (version.directory / EMBEDDING_VOCABULARY).unlink()
+    with pytest.raises(ModelError, match=EMBEDDING_VOCABULARY) as lost:
+        TrainedClassifier.load(version.directory)
+
+    for caught in (changed, exchanged, lost):
+        assert EMBEDDING_NETWORK in str(caught.value) or EMBEDDING_VOCABULARY in str(caught.value)
+        assert "wegwijs train" in caught.value.remedy
 
 
 def test_hot_swap_while_classifying(trained: ModelVersion, tmp_path: Path) -> None:
