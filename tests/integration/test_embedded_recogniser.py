@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from asr.audio_files import read_speech
 from asr.engines import load_engine
 from asr.errors import ModelDamagedError
+from asr.evaluate.items import not_dutch
+from asr.evaluate.measure import speech_onset_seconds
 from asr.model_files import embedded_model_dir
 from asr.recogniser import Engine, Partial
 from asr.training.espeak import speak
@@ -74,7 +77,7 @@ def test_everyday_questions_are_understood(engine: Engine, voice: str) -> None:
 @needs_espeak
 def test_partials_come_while_the_caller_speaks(engine: Engine) -> None:
     """
-    There are partials long before the end, and stable words are not taken back.
+    Soon after the first word, then every 200 ms of audio at most; stable words are not taken back.
     """
     pcm = say("ik heb een vraag over de verkeersbelasting van mijn auto")
     recogniser = engine.open()
@@ -86,11 +89,33 @@ def test_partials_come_while_the_caller_speaks(engine: Engine) -> None:
     final = recogniser.finish().text
     recogniser.close()
 
-    assert partials[0][0] < len(pcm) / 2
-    assert 5 <= len(partials)
+    assert partials[0][0] / 8000 - speech_onset_seconds(pcm) < 0.7
+    times = [start for start, _ in partials]
+    assert max(np.diff(times)) <= 1600
     stable = partials[-1][1].stable_text
     assert stable
     assert final.startswith(stable.rsplit(" ", 1)[0])
+
+
+@needs_espeak
+def test_words_of_partials_have_confidences_and_times(engine: Engine) -> None:
+    """
+    A partial's words are its text; they lie in order within the audio given.
+    """
+    pcm = say("ik heb een vraag over de verkeersbelasting van mijn auto")
+    recogniser = engine.open()
+    for start in range(0, len(pcm), 160):
+        partial = recogniser.accept(pcm[start : start + 160])
+        if partial is None:
+            continue
+        assert partial.text == " ".join(word.text for word in partial.words)
+        before = 0.0
+        for word in partial.words:
+            assert 0.0 < word.confidence <= 1.0
+            assert before <= word.end_seconds <= (start + 160) / 8000 + 0.1
+            assert word.start_seconds <= word.end_seconds
+            before = word.end_seconds
+    recogniser.close()
 
 
 @needs_espeak
@@ -108,22 +133,30 @@ def test_words_carry_times_of_the_audio(engine: Engine) -> None:
 
 
 @needs_espeak
-def test_loudness_offset_and_clipping_do_not_hide_the_words(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    "fault", ["soft", "offset of 10 %", "offset of -20 %", "clipped by 12 dB", "full scale"]
+)
+def test_loudness_offset_and_clipping_do_not_hide_the_words(engine: Engine, fault: str) -> None:
     """
-    A caller 20 dB softer, one that clips and one with a DC offset are still understood.
+    At most one word in seven more is lost than on a good line.
     """
-    question = "ik wil een klacht indienen over de bus"
-    pcm = say(question).astype(np.float64)
-    changed = {
-        "soft": pcm * 0.1,
-        "clipping": np.clip(pcm * 6, -32768, 32767),
-        "offset": np.clip(pcm + 3000, -32768, 32767),
+    change: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+        "soft": lambda pcm: pcm * 0.1,
+        "offset of 10 %": lambda pcm: pcm + 3277,
+        "offset of -20 %": lambda pcm: pcm - 6554,
+        "clipped by 12 dB": lambda pcm: 4 * np.clip(pcm, -abs(pcm).max() / 4, abs(pcm).max() / 4),
+        "full scale": lambda pcm: pcm * 32767 / abs(pcm).max(),
     }
+    errors = {"good": 0, "bad": 0}
+    for question in QUESTIONS:
+        pcm = say(question)
+        bad = np.clip(change[fault](pcm.astype(np.float64)), -32768, 32767).astype(np.int16)
+        for line, sound in (("good", pcm), ("bad", bad)):
+            heard = transcribe_pcm(engine, sound).text
+            errors[line] += word_errors(question, heard).errors
+    said = sum(len(question.split()) for question in QUESTIONS)
 
-    for name, sound in changed.items():
-        transcript = transcribe_pcm(engine, sound.astype(np.int16))
-        errors = word_errors(question, transcript.text).errors
-        assert errors <= 3, f"{name}: {errors} errors"
+    assert errors["bad"] - errors["good"] <= said / 7
 
 
 @needs_espeak
@@ -201,6 +234,47 @@ def test_other_languages_are_not_taken_for_dutch(engine: Engine, language: str, 
     transcript = transcribe_pcm(engine, say(text, language))
 
     assert transcript.confidence < 0.5
+
+
+@needs_espeak
+def test_languages_that_are_no_dutch_are_hardly_ever_believed(engine: Engine) -> None:
+    """
+    Of eighteen sentences in nine languages at most two reach a confidence of 0.5, and of sounds
+    without speech none.
+    """
+    believed = {"other languages": 0, "no speech": 0}
+    for item in not_dutch(2, 5):
+        believed[item.condition] += transcribe_pcm(engine, item.pcm).confidence >= 0.5
+
+    assert believed["other languages"] <= 2
+    assert 0 == believed["no speech"]
+
+
+@needs_espeak
+def test_engines_are_measured_beside_each_other(tmp_path: Path) -> None:
+    """
+    One that cannot be loaded is named and does not end the other; a bad recording is left out.
+    """
+    for number, question in enumerate(QUESTIONS[:2]):
+        soundfile.write(tmp_path / f"{number}.wav", say(question), 8000)
+        (tmp_path / f"{number}.txt").write_text(question, encoding="utf-8")
+    (tmp_path / "bad.wav").write_bytes(b"no audio")
+    (tmp_path / "bad.txt").write_text("ja", encoding="utf-8")
+    engines = f"vosk={tmp_path},vosk"
+    done = subprocess.run(
+        [sys.executable, "-m", "asr.evaluate", "--engines", engines, "--speech", str(tmp_path),
+         "--json"],
+        check=False, capture_output=True, text=True, timeout=110,
+    )  # fmt: skip
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert 1 == done.returncode
+    assert "holds no model of this engine" in done.stderr
+    assert "bad.wav: is not readable audio" in done.stderr
+    assert ["asr-nl-8k"] == [row["model"].split("@")[0] for row in rows]
+    assert (2, 0) == (rows[0]["utterances"], rows[0]["failures"])
+    assert rows[0]["wer"] < 0.3
+    assert 0 < rows[0]["model_octets"] < 300_000_000
 
 
 @needs_espeak
