@@ -190,7 +190,15 @@ class WhisperEngine:
             raise RecogniserFailedError("whisper", "could not process audio") from None
         finally:
             self._places.release()
-        return [found for segment in heard if (found := self._believed(segment, stretch))[0]]
+        letters = sum(len(segment.text) for segment in heard)
+        # Of each segment as of all: its own times are Whisper's guess, the stretch was measured.
+        pace = stretch.seconds / max(1, letters)
+        believed = [
+            (_kept_words(segment, stretch), min(1.0, exp(segment.avg_logprob)))
+            for segment in heard
+            if not is_invented(segment.text, _figures(segment, pace), self._gates)
+        ]
+        return [(words, confidence) for words, confidence in believed if words]
 
     def _segments(self, whisper: Any, stretch: _Stretch, *, repeats: bool) -> Iterator[Any]:
         segments, _ = whisper.transcribe(
@@ -213,20 +221,6 @@ class WhisperEngine:
             if len(passes) > _MOST_PASSES:
                 return
             yield segment
-
-    def _believed(self, segment: Any, stretch: _Stretch) -> tuple[list[Word], float]:
-        covered = min(stretch.seconds, segment.end) - max(0.0, segment.start)
-        figures = Figures(
-            average_logprob=segment.avg_logprob,
-            no_speech_probability=segment.no_speech_prob,
-            compression_ratio=segment.compression_ratio,
-            speech_seconds=covered,
-        )
-        if is_invented(segment.text, figures, self._gates):
-            return [], 0.0
-        words = [word for written in segment.words or () for word in _plain_words(written, stretch)]
-        kept = without_loops(words, [word.text for word in words])
-        return kept, min(1.0, exp(segment.avg_logprob))
 
 
 class WhisperRecogniser:
@@ -285,14 +279,15 @@ class WhisperRecogniser:
         if not self._waiting_samples:
             return
         pcm = np.concatenate(self._waiting)
-        spoken = _speech(pcm)
+        audio = _wide(pcm)
+        spoken = _speech(audio)
         used = len(pcm)
-        at_end = bool(spoken) and spoken[-1][1] >= _FACTOR * len(pcm) - MODEL_RATE_HZ // 2
+        at_end = bool(spoken) and spoken[-1][1] >= len(audio) - MODEL_RATE_HZ // 2
         if not is_last and at_end and len(spoken) > 1:
             # The last piece may go on in the samples to come.
             used = spoken.pop()[0] // _FACTOR
         offset = self._earlier_samples / RATE_HZ
-        for stretch in _stretches(pcm, spoken):
+        for stretch in _stretches(audio, spoken):
             for words, confidence in self._engine.transcribe(stretch):
                 self._heard.append(([_later(word, offset) for word in words], confidence))
         self._earlier_samples += used
@@ -324,18 +319,17 @@ def _wide(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
     return centred
 
 
-def _speech(pcm: NDArray[np.int16]) -> list[tuple[int, int]]:
-    """Return where speech starts and ends, in samples at the model's rate."""
+def _speech(audio: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Return where speech starts and ends, in samples of ``audio``."""
     try:
-        found = get_speech_timestamps(_wide(pcm), _VOICE)
+        found = get_speech_timestamps(audio, _VOICE)
     except Exception:  # onnxruntime's errors have no base of their own
         raise RecogniserFailedError("whisper", "voice activity detection broke") from None
     return [(int(piece["start"]), int(piece["end"])) for piece in found]
 
 
-def _stretches(pcm: NDArray[np.int16], spoken: list[tuple[int, int]]) -> Iterator[_Stretch]:
+def _stretches(audio: NDArray[np.float32], spoken: list[tuple[int, int]]) -> Iterator[_Stretch]:
     """Join speech into stretches that fit Whisper's window."""
-    audio = _wide(pcm)
     most = int(_WINDOW_SECONDS * MODEL_RATE_HZ)
     pieces: list[tuple[int, int]] = []
     for start, end in spoken:
@@ -351,11 +345,26 @@ def _joined(audio: NDArray[np.float32], pieces: list[tuple[int, int]]) -> _Stret
     return _Stretch(np.concatenate([audio[start:end] for start, end in pieces]), tuple(pieces))
 
 
+def _figures(segment: Any, pace: float) -> Figures:
+    """What the gates look at; ``pace`` in seconds a letter."""
+    return Figures(
+        average_logprob=segment.avg_logprob,
+        no_speech_probability=segment.no_speech_prob,
+        compression_ratio=segment.compression_ratio,
+        speech_seconds=pace * len(segment.text),
+    )
+
+
+def _kept_words(segment: Any, stretch: _Stretch) -> list[Word]:
+    words = [word for written in segment.words or () for word in _plain_words(written, stretch)]
+    return without_loops(words, [word.text for word in words])
+
+
 def _plain_words(written: Any, stretch: _Stretch) -> list[Word]:
     """Spell a word as the port asks; a number becomes words, a sign none."""
     texts = normalise(written.word).split()
-    start = stretch.original_seconds(written.start)
-    end = max(start, stretch.original_seconds(written.end))
+    start = stretch.original_seconds(float(written.start))
+    end = max(start, stretch.original_seconds(float(written.end)))
     share = (end - start) / max(1, len(texts))
     probability = min(1.0, max(0.0, float(written.probability)))
     return [

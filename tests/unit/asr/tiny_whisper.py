@@ -1,0 +1,344 @@
+"""A Whisper model of four megabytes that knows four sentences: trained, converted, written here.
+
+Its shape is Whisper's own (convolutions and layers over 30 s of log-mel, a decoder with all 51865
+tokens in their places), so that faster-whisper loads and runs it like any other; only its width is
+64. The encoder stays as chance made it, the decoder learns by heart what espeak-ng callers say.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.resample import Upsampler
+from tests.unit.asr.speaking import say
+
+SENTENCES = (
+    "ik heb een vraag over mijn studietoelage",
+    "wanneer krijg ik mijn groeipakket",
+    "mijn rijbewijs is gestolen",
+    "hoe vraag ik een premie aan voor zonnepanelen",
+)
+VOICES = ("nl", "nl+f2")
+MISSING = [
+    *(name for name in ("espeak-ng",) if shutil.which(name) is None),
+    *(name for name in ("torch", "faster_whisper") if find_spec(name) is None),
+]
+"""What this machine lacks to make the model; empty when nothing."""
+
+_WIDTH, _HEADS, _LAYERS, _BANDS = 64, 2, 2, 80
+_TEXT_TOKENS = 50257
+_LANGUAGES = ("en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl")
+_STEPS, _WHOLE_STEPS = 250, 50
+_SPEECH, _PAUSE = 200, 40
+_SEED = 17
+
+
+def make(folder: Path) -> Path:
+    """Train the model and write its folder. Needs torch, faster-whisper and espeak-ng.
+
+    Returns:
+        ``folder / "whisper-tiny-four"``.
+    """
+    import torch
+
+    target = folder / "whisper-tiny-four"
+    target.mkdir()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_SEED)
+            tokenizer = _write_tokenizer(target)
+            mels, targets = _examples(tokenizer, folder)
+            used = sorted({token for row in targets for token in row})
+            network = _network(len(used) + 1)
+            _train(network, mels, [[used.index(token) for token in row] for row in targets])
+            _write(network, used, tokenizer, target)
+    finally:
+        torch.set_num_threads(threads)
+    return target
+
+
+def _special_tokens() -> list[str]:
+    """Whisper's special tokens in its order; languages beyond those named get stand-ins."""
+    languages = [*_LANGUAGES, *(f"x{number:02d}" for number in range(99 - len(_LANGUAGES)))]
+    return [
+        "<|endoftext|>",
+        "<|startoftranscript|>",
+        *(f"<|{language}|>" for language in languages),
+        "<|translate|>",
+        "<|transcribe|>",
+        "<|startoflm|>",
+        "<|startofprev|>",
+        "<|nospeech|>",
+        "<|notimestamps|>",
+        *(f"<|{place * 0.02:.2f}|>" for place in range(1501)),
+    ]
+
+
+def _write_tokenizer(folder: Path) -> Any:
+    """Byte pairs learned from the sentences, filled up so that special tokens get their numbers."""
+    import tokenizers
+
+    learner = tokenizers.Tokenizer(tokenizers.models.BPE())
+    learner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=2000,
+        min_frequency=1,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    learner.train_from_iterator([f" {sentence}" for sentence in SENTENCES], trainer)
+    learned = json.loads(learner.to_str())["model"]
+    vocabulary: dict[str, int] = learned["vocab"]
+    for number in range(len(vocabulary), _TEXT_TOKENS - 1):
+        vocabulary[f"unused{number}"] = number
+    # CTranslate2 tells Whisper's multilingual vocabulary by this last token.
+    vocabulary[""] = _TEXT_TOKENS - 1
+    merges = [tuple(pair) for pair in learned["merges"]]
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    tokenizer.add_special_tokens(_special_tokens())
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return tokenizer
+
+
+def _network(tokens: int) -> Any:
+    """Whisper, 64 wide, with so many different tokens."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class Attention(nn.Module):
+        def __init__(self, *, is_self: bool) -> None:
+            super().__init__()
+            self.norm = nn.LayerNorm(_WIDTH)
+            sizes = (3,) if is_self else (1, 2)
+            self.into = nn.ModuleList(nn.Linear(_WIDTH, size * _WIDTH) for size in sizes)
+            self.out = nn.Linear(_WIDTH, _WIDTH)
+
+        def forward(self, x: Any, memory: Any = None, *, causal: bool = False) -> Any:
+            y = self.norm(x)
+            if memory is None:
+                parts = self.into[0](y).chunk(3, -1)
+            else:
+                parts = (self.into[0](y), *self.into[1](memory).chunk(2, -1))
+            q, k, v = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts)
+            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+            return x + self.out(mixed.transpose(1, 2).flatten(2))
+
+    class Layer(nn.Module):
+        def __init__(self, *, is_decoder: bool) -> None:
+            super().__init__()
+            self.itself = Attention(is_self=True)
+            self.sound = Attention(is_self=False) if is_decoder else None
+            self.norm = nn.LayerNorm(_WIDTH)
+            self.wide = nn.Linear(_WIDTH, 4 * _WIDTH)
+            self.back = nn.Linear(4 * _WIDTH, _WIDTH)
+
+        def forward(self, x: Any, memory: Any = None) -> Any:
+            x = self.itself(x, causal=memory is not None)
+            if self.sound is not None:
+                x = self.sound(x, memory)
+            return x + self.back(functional.gelu(self.wide(self.norm(x))))
+
+    class Whisper(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv1d(_BANDS, _WIDTH, 3, padding=1)
+            self.second = nn.Conv1d(_WIDTH, _WIDTH, 3, stride=2, padding=1)
+            self.register_buffer("waves", _sinusoids(1500))
+            self.encoder = nn.ModuleList(Layer(is_decoder=False) for _ in range(_LAYERS))
+            self.encoder_norm = nn.LayerNorm(_WIDTH)
+            self.tokens = nn.Embedding(tokens, _WIDTH)
+            self.places = nn.Parameter(0.02 * torch.randn(448, _WIDTH))
+            self.decoder = nn.ModuleList(Layer(is_decoder=True) for _ in range(_LAYERS))
+            self.decoder_norm = nn.LayerNorm(_WIDTH)
+            nn.init.normal_(self.tokens.weight, std=0.1)
+            # Sound must not drown in the sinusoids of the positions: nobody trains the encoder.
+            for layer in (self.first, self.second):
+                nn.init.normal_(layer.weight, std=1.6 / math.sqrt(layer.weight[0].numel()))
+                nn.init.zeros_(layer.bias)
+
+        def encode(self, mel: Any) -> Any:
+            x = functional.gelu(self.second(functional.gelu(self.first(mel)))).transpose(1, 2)
+            x = x + self.waves
+            for layer in self.encoder:
+                x = layer(x)
+            return self.encoder_norm(x)
+
+        def decode(self, tokens: Any, memory: Any) -> Any:
+            x = self.tokens(tokens) + self.places[: tokens.shape[1]]
+            for layer in self.decoder:
+                x = layer(x, memory)
+            return self.decoder_norm(x)
+
+    return Whisper()
+
+
+def _sinusoids(length: int) -> Any:
+    import torch
+
+    step = math.log(10000) / (_WIDTH // 2 - 1)
+    angles = torch.arange(length)[:, None] * torch.exp(-step * torch.arange(_WIDTH // 2))[None]
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def _examples(tokenizer: Any, folder: Path) -> tuple[NDArray[np.float32], list[list[int]]]:
+    """Sounds as log-mel, shape ``(n, 80, 3000)``, and the tokens that belong to them."""
+    from faster_whisper.feature_extractor import FeatureExtractor
+
+    rng = np.random.default_rng(_SEED)
+    extract = FeatureExtractor()
+    start, dutch, task, untimed, silent, end = (
+        tokenizer.token_to_id(f"<|{name}|>")
+        for name in (
+            "startoftranscript",
+            "nl",
+            "transcribe",
+            "notimestamps",
+            "nospeech",
+            "endoftext",
+        )
+    )
+    # Learned by heart like the words: so small a network has no clock.
+    first, last = (tokenizer.token_to_id(f"<|{time}|>") for time in ("0.00", "2.00"))
+    mels: list[NDArray[np.float32]] = []
+    targets: list[list[int]] = []
+    for sentence in SENTENCES:
+        words = tokenizer.encode(f" {sentence}").ids
+        for voice in VOICES:
+            spoken = say(sentence, voice, folder).astype(float)
+            for variant in range(8):
+                # Neither the length nor the place may tell the sentence, only the sound; the voice
+                # activity gate leaves less than half a second around it.
+                moments = np.arange(0, len(spoken) - 1, rng.uniform(0.96, 1.04))
+                sound = np.interp(moments, np.arange(len(spoken)), spoken)
+                sound = np.pad(sound * rng.uniform(0.3, 1.2), tuple(rng.integers(0, 4000, 2)))
+                sound += rng.normal(size=len(sound)) * 10 ** rng.uniform(-1, 1.7)
+                mels.append(_mel(extract, sound))
+                # Whisper aligns words without timestamps, whatever it wrote them with.
+                timed = [first, *words, last] if variant % 2 else [untimed, *words]
+                targets.append([start, dutch, task, *timed, end])
+    for level in (3.0, 30.0, 300.0, 1000.0, 3000.0, 6000.0):
+        mels.append(_mel(extract, rng.normal(size=int(rng.integers(8000, 40000))) * level))
+        targets.append([start, silent, end])
+    return np.stack(mels), targets
+
+
+def _mel(extract: Any, sound: NDArray[np.float64]) -> NDArray[np.float32]:
+    pcm = np.clip(sound, -32768, 32767).astype(np.int16)
+    mel = extract(Upsampler(2).feed(pcm).astype(np.float32) / 32768.0)[:, :-1]
+    return np.pad(mel, ((0, 0), (0, 3000 - mel.shape[1]))).astype(np.float32)
+
+
+def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]]) -> None:
+    """Learn by heart.
+
+    Args:
+        network: Its tokens are rows of ``network.tokens``; the last row stands for all others.
+        mels: Sounds, shape ``(n, 80, 3000)``.
+        targets: Rows that belong to them.
+    """
+    import torch
+    from torch.nn import functional
+
+    with torch.no_grad():
+        memory = torch.cat([network.encode(torch.from_numpy(mel[None])) for mel in mels])
+    longest = max(map(len, targets))
+    rows = torch.tensor([[*target, *[0] * (longest - len(target))] for target in targets])
+    wanted = torch.tensor([[*t[1:], *[-1] * (longest - len(t))] for t in targets])
+    # One row for all tokens that never occur makes the softmax over all 51865 a small one.
+    many = torch.zeros(len(network.tokens.weight))
+    many[-1] = math.log(_TEXT_TOKENS + len(_special_tokens()) - len(many) + 1)
+    learned = [
+        parameter
+        for name, parameter in network.named_parameters()
+        if not name.startswith(("first", "second", "encoder"))
+    ]
+    optimiser = torch.optim.Adam(learned)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=6e-3, total_steps=_STEPS)
+    for step in range(_STEPS):
+        batch = torch.randint(len(targets), (16,))
+        heard = memory[batch]
+        if step < _STEPS - _WHOLE_STEPS:
+            # Quicker, and easier to learn from: where speech is, and a little of the silence.
+            silence = _SPEECH + torch.randperm(memory.shape[1] - _SPEECH)[:_PAUSE]
+            heard = heard[:, torch.cat([torch.arange(_SPEECH), silence])]
+        logits = network.decode(rows[batch, :-1], heard) @ network.tokens.weight.T + many
+        loss = functional.cross_entropy(
+            logits.flatten(0, 1), wanted[batch].flatten(), ignore_index=-1
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+        optimiser.step()
+        schedule.step()
+    assert loss.item() < 0.1, f"the tiny model did not learn its sentences: loss {loss.item():.2f}"
+
+
+def _write(network: Any, used: list[int], tokenizer: Any, folder: Path) -> None:
+    """Write the folder: model.bin, config.json, vocabulary.json, preprocessor_config.json."""
+    from ctranslate2.specs.whisper_spec import WhisperSpec
+
+    spec = WhisperSpec(_LAYERS, _HEADS, _LAYERS, _HEADS)
+
+    def linear(made: Any, layer: Any) -> None:
+        made.weight, made.bias = (_numbers(layer.weight), _numbers(layer.bias))
+
+    def norm(made: Any, layer: Any) -> None:
+        made.gamma, made.beta = (_numbers(layer.weight), _numbers(layer.bias))
+
+    def attention(made: Any, layer: Any) -> None:
+        norm(made.layer_norm, layer.norm)
+        for part, source in zip(made.linear, [*layer.into, layer.out], strict=True):
+            linear(part, source)
+
+    def rest(made: Any, layer: Any) -> None:
+        attention(made.self_attention, layer.itself)
+        norm(made.ffn.layer_norm, layer.norm)
+        linear(made.ffn.linear_0, layer.wide)
+        linear(made.ffn.linear_1, layer.back)
+
+    linear(spec.encoder.conv1, network.first)
+    linear(spec.encoder.conv2, network.second)
+    spec.encoder.position_encodings.encodings = _numbers(network.waves)
+    norm(spec.encoder.layer_norm, network.encoder_norm)
+    for made, layer in zip(spec.encoder.layer, network.encoder, strict=True):
+        rest(made, layer)
+    rows = _numbers(network.tokens.weight)
+    tokens = np.repeat(rows[-1:], _TEXT_TOKENS + len(_special_tokens()), axis=0)
+    tokens[used] = rows[:-1]
+    spec.decoder.embeddings.weight = tokens
+    spec.decoder.projection.weight = tokens
+    spec.decoder.position_encodings.encodings = _numbers(network.places)
+    norm(spec.decoder.layer_norm, network.decoder_norm)
+    for made, layer in zip(spec.decoder.layer, network.decoder, strict=True):
+        rest(made, layer)
+        attention(made.attention, layer.sound)
+
+    ids = [tokenizer.token_to_id(token) for token in _special_tokens()]
+    spec.config.suppress_ids = []
+    spec.config.suppress_ids_begin = [tokenizer.token_to_id("Ġ"), ids[0]]
+    spec.config.lang_ids = ids[2:101]
+    spec.config.alignment_heads = [[_LAYERS - 1, head] for head in range(_HEADS)]
+    spec.register_vocabulary([tokenizer.id_to_token(number) for number in range(len(tokens))])
+    spec.validate()
+    spec.optimize(quantization="int8")
+    spec.save(str(folder))
+    settings = {"feature_size": _BANDS, "sampling_rate": 16000, "hop_length": 160, "n_fft": 400}
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def _numbers(weight: Any) -> NDArray[np.float32]:
+    numbers: NDArray[np.float32] = weight.detach().contiguous().numpy()
+    return numbers
