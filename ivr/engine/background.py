@@ -100,7 +100,7 @@ class BackgroundPass:
     def stop(self) -> None:
         """Take nothing more; what runs ends at the next second of its audio."""
         self._stopped.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
         with self._lock:
             self._results["dropped"] += self._waiting
             self._waiting = 0

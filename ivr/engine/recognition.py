@@ -152,7 +152,7 @@ class RecognitionPool:
         return (first,) if self.second is None else (first, self.second.guarded.health())
 
     def stop(self) -> None:
-        """Take nothing more; what runs ends by itself."""
+        """Take nothing more; what runs comes to its end, or is left behind after seconds."""
         if self.second is not None:
             self.second.stop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)

@@ -128,8 +128,8 @@ class SecondPass:
             return dict(self._results)
 
     def stop(self) -> None:
-        """Take nothing more; what runs ends by itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Take nothing more; what runs comes to its end, or is left behind after seconds."""
+        self._threads.shutdown(cancel_futures=True)
 
 
 class Between(Protocol):

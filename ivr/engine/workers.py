@@ -26,7 +26,7 @@ class Threads(Protocol):
         """
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take nothing more."""
+        """Take nothing more; with ``wait``, let what runs come to its end, within bounds."""
 
 
 class Workers:
@@ -42,6 +42,7 @@ class Workers:
         bound: Items that may wait; None for any number.
         nice: Added to the threads' niceness, where the system has that for threads (Linux).
         stuck_seconds: Longer than any honest item.
+        end_seconds: How long ``shutdown`` waits for what runs.
         clock: Seconds, never going back.
     """
 
@@ -53,6 +54,7 @@ class Workers:
         bound: int | None = None,
         nice: int = 0,
         stuck_seconds: float = 60.0,
+        end_seconds: float = 3.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._count = count
@@ -60,6 +62,7 @@ class Workers:
         self._bound = bound
         self._nice = nice
         self._stuck_seconds = stuck_seconds
+        self._end_seconds = end_seconds
         self._clock = clock
         self._changed = threading.Condition()
         self._items: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
@@ -87,11 +90,18 @@ class Workers:
         return len(self._items)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take nothing more and drop what waits; what runs ends by itself and is not waited for."""
+        """Take nothing more and drop what waits.
+
+        What runs should end before Python does: a thread that comes back from a C++ library into
+        an interpreter that is gone takes the process with it. A thread that hangs is not waited
+        for any longer than ``end_seconds``.
+        """
         with self._changed:
             self._stopped = True
             self._items.clear()
             self._changed.notify_all()
+            if wait:
+                self._changed.wait_for(lambda: not self._began, self._end_seconds)
 
     def _may_grow(self) -> bool:
         """Whether one more thread may be started. Holding the lock."""
@@ -111,6 +121,7 @@ class Workers:
         while True:
             with self._changed:
                 self._began.pop(me, None)
+                self._changed.notify_all()
                 if self._honest() > self._count:
                     # It was given up as stuck, and its place is taken.
                     self._alive -= 1

@@ -24,7 +24,21 @@ _WORDS = st.sampled_from(
         *("service", "sip", "recognition", "catalogue", "lines", "groups", "general", "prompts"),
         *("contacts", "timers", "costs", "pauses", "max_calls", "udp_port", "tls", "trunk", "uri"),
         *("targets", "hours", "ma", "mode", "menu_seconds", "misroute_seconds_by_thema", "1700"),
-        *("repeat_success", "usual_ms", "password", "codecs", "blocked_callers", "holidays", "*"),
+        *(
+            "repeat_success",
+            "usual_ms",
+            "password",
+            "second",
+            "breaker",
+            "engine",
+            "model",
+            "threads",
+            "unsure_below",
+            "codecs",
+            "blocked_callers",
+            "holidays",
+            "*",
+        ),
     ]
 )
 _KEYS = st.one_of(_WORDS, st.text(max_size=8))

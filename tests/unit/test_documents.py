@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ivr import docs
 from ivr.carried import example_config
 from ivr.cli import make_parser
-from ivr.config import Config, load_config
+from ivr.config import BreakerSection, Config, SecondSection, load_config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = ROOT / "README.md"
@@ -65,6 +65,7 @@ def test_example_configuration_shows_every_setting() -> None:
         for name, field in Config.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
+    sections += [("recognition.second", SecondSection), ("recognition.breaker", BreakerSection)]
     for name, section in sections:
         missing += [f"{name}.{key}" for key in section.model_fields if f"{name}.{key}" not in shown]
 

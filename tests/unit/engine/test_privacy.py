@@ -98,7 +98,7 @@ def test_second_engine_that_quotes_the_caller(
     """
     with stage(
         second=SecondRules(),
-        breaker=BreakerRules(failures=1),
+        breaker=BreakerRules(failures=1, cooldown_seconds=0.01),
         share_of_calls=1.0,
         folder=Home(tmp_path),
     ) as s:

@@ -104,13 +104,33 @@ def test_stopped_workers_take_nothing_and_drop_what_waits(holds: list[Hold]) -> 
     workers.submit(holds[0])
     assert holds[0].begun.wait(WAIT_SECONDS)
     workers.submit(holds[1])
-    workers.shutdown()
+    workers.shutdown(wait=False)
 
     with pytest.raises(RuntimeError, match="stopped"):
         workers.submit(holds[2])
     holds[0].go.set()
     assert holds[0].ended.wait(WAIT_SECONDS)
     assert not holds[1].begun.wait(0.05)
+
+
+def test_shutdown_lets_what_runs_come_to_its_end(holds: list[Hold]) -> None:
+    """
+    But waits for nothing that hangs.
+    """
+    workers = Workers(1, "test", end_seconds=WAIT_SECONDS)
+    workers.submit(holds[0])
+    assert holds[0].begun.wait(WAIT_SECONDS)
+    letting_go = threading.Timer(0.1, holds[0].go.set)
+    letting_go.start()
+    workers.shutdown()
+
+    assert holds[0].ended.is_set()
+    letting_go.join()
+    stuck = Workers(1, "test", end_seconds=0.05)
+    stuck.submit(holds[1])
+    assert holds[1].begun.wait(WAIT_SECONDS)
+    stuck.shutdown()
+    assert not holds[1].ended.is_set()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broke"), SystemExit(3), MemoryError()])
