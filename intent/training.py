@@ -279,7 +279,7 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
         rate = rng.choice((0.1, 0.2, 0.3, 0.5))
         # Of foreign rows many more have been heard than of others: together they shall not weigh
         # more, or every doubtful transcript would seem foreign.
-        heard = 0.2 if row.thema == OTHER_LANGUAGE else 0.7
+        heard = 0.4 if row.thema == OTHER_LANGUAGE else 0.7
         variants = [
             (text, 1.0, 1.0),
             (augmenter.corrupt(text, 0.2, rng), 1.0, 0.7),
