@@ -251,6 +251,7 @@ def test_languages_that_are_no_dutch_are_hardly_ever_believed(engine: Engine) ->
 
 
 @needs_espeak
+@pytest.mark.timeout(300)
 def test_engines_are_measured_beside_each_other(tmp_path: Path) -> None:
     """
     One that cannot be loaded is named and does not end the other; a bad recording is left out.
@@ -264,7 +265,7 @@ def test_engines_are_measured_beside_each_other(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "asr.evaluate", "--engines", engines, "--speech", str(tmp_path),
          "--json"],
-        check=False, capture_output=True, text=True, timeout=110,
+        check=False, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     rows = [json.loads(line) for line in done.stdout.splitlines()]
 
