@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import shutil
 import tempfile
@@ -34,6 +35,10 @@ from intent.storage import save_model
 from intent.text import normalise
 
 FOLDS: Final = 4
+_READ: Final = (
+    "catalogue.toml", "confusions.tsv", "heard.tsv", "languages/*.txt", "lexicon/*.txt",
+    "products/*.tsv", "utterances/*.tsv",
+)  # fmt: skip
 DEFAULT_SEED: Final = 1700
 _MANY_ROWS: Final = 10_000
 """With more utterances two folds are enough to fit ten numbers."""
@@ -108,6 +113,7 @@ def train(
         "data": {
             "utterances": fingerprint(corpus.rows),
             "catalogue": catalogue.fingerprint,
+            "files": _fingerprint_of_files(data_dir),
             "rows_trained": len(corpus.train),
             "rows_held_out": len(corpus.held_out),
         },
@@ -140,6 +146,16 @@ def train(
         draft.rename(final)
     tell("done", 1.0)
     return ModelVersion(version=version, directory=final, card=card)
+
+
+def _fingerprint_of_files(data_dir: Path) -> str:
+    """Return SHA-256 over the names and content of every file that training reads."""
+    digest = hashlib.sha256()
+    for pattern in _READ:
+        for file in sorted(data_dir.glob(pattern)):
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"{file.relative_to(data_dir).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def check_enough(data_dir: Path, corpus: Corpus) -> None:

@@ -104,7 +104,7 @@ def test_card_tells_what_the_version_is(trained: ModelVersion) -> None:
     card = json.loads((trained.directory / "model.json").read_text(encoding="utf-8"))
 
     assert {"numpy", "python", "scikit-learn", "scipy"} == set(card["libraries"])
-    assert 64 == len(card["data"]["utterances"]) == len(card["data"]["catalogue"])
+    assert {64} == {len(card["data"][name]) for name in ("utterances", "catalogue", "files")}
     assert len(card["labels"]) == len(card["held_out"]["confusion"])
     assert set(card["labels"]) == set(card["held_out"]["per_label"])
     assert card["calibration"]["calibration_curve"]
