@@ -86,9 +86,10 @@ def _in_own_process(module: str, *arguments: str) -> str:
 
 def _measure(settings: Settings, model_dir: Path, callers: int) -> list[dict[str, object]]:
     (model_dir / "checksums.sha256").unlink(missing_ok=True)
+    speech = settings.data_dir / "speech"
     told = _in_own_process(
         "asr.evaluate", "--json", "--by-speaker", "--model", str(model_dir),
-        "--speech", str(settings.data_dir / "speech"),
+        *(["--speech", str(speech)] if speech.is_dir() else []),
         "--callers", str(callers), "--seed", str(settings.seed),
     )  # fmt: skip
     return [json.loads(line) for line in told.splitlines()]

@@ -48,8 +48,8 @@ class Tuning:
     unknown_cost: float = 6.0
     domain_share: float = 0.6
     early_words: int = 100
-    bigrams: int = 150_000
-    trigrams: int = 90_000
+    bigrams: int = 140_000
+    trigrams: int = 85_000
 
 
 def _counts(sentences: list[str]) -> Counter[str]:

@@ -38,9 +38,10 @@ _MODEL_CONF = """\
 --lattice-beam={lattice_beam}
 --acoustic-scale={acoustic_scale}
 --frame-subsampling-factor=3
---frames-per-chunk=12
---determinize-max-delay=12
---determinize-min-chunk-size=6
+--frames-per-chunk=6
+--phone-determinize=false
+--determinize-max-delay={determinize_delay}
+--determinize-min-chunk-size={determinize_chunk}
 --endpoint.silence-phones=1
 --endpoint.rule1.min-trailing-silence=60
 --endpoint.rule2.min-trailing-silence=60
@@ -114,15 +115,26 @@ def write_configuration(
     model_dir: Path,
     *,
     beam: float = 10.0,
-    lattice_beam: float = 3.5,
+    lattice_beam: float = 2.0,
     max_active: int = 1800,
-    acoustic_scale: float = 1.1,
+    acoustic_scale: float = 0.75,
+    determinize_delay: int = 30,
+    determinize_chunk: int = 15,
 ) -> None:
-    """Write ``conf`` with the decoder's limits."""
+    """Write ``conf`` with the decoder's limits.
+
+    The lattice is made deterministic while the caller speaks. Doing that seldom and without phones
+    is most of what a final costs; words of partials have their confidences once it was done.
+    """
     (model_dir / "conf").mkdir(parents=True, exist_ok=True)
     (model_dir / "conf" / "mfcc.conf").write_text(_MFCC_CONF, encoding="ascii")
     conf = _MODEL_CONF.format(
-        beam=beam, lattice_beam=lattice_beam, max_active=max_active, acoustic_scale=acoustic_scale
+        beam=beam,
+        lattice_beam=lattice_beam,
+        max_active=max_active,
+        acoustic_scale=acoustic_scale,
+        determinize_delay=determinize_delay,
+        determinize_chunk=determinize_chunk,
     )
     (model_dir / "conf" / "model.conf").write_text(conf, encoding="ascii")
 

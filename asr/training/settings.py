@@ -49,12 +49,12 @@ class Settings:
     vocoder_copies: int = 6
     width: int = 352
     caller_epochs: int = 8
-    epochs: int = 28
-    unseen_epochs: int = 12
-    caller_share: float = 0.4
+    epochs: int = 18
+    unseen_epochs: int = 7
+    caller_share: float = 0.3
     human_share: float = 2.0
     voice_share: float = 0.35
     calibration_utterances: int = 60
     measured_utterances: int = 150
-    vocabulary: int = 30000
+    vocabulary: int = 29000
     threads: int = 1
