@@ -49,7 +49,7 @@ class Tuning:
     domain_share: float = 0.6
     early_words: int = 100
     bigrams: int = 140_000
-    trigrams: int = 85_000
+    trigrams: int = 76_000
 
 
 def _counts(sentences: list[str]) -> Counter[str]:

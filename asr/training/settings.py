@@ -56,5 +56,5 @@ class Settings:
     voice_share: float = 0.35
     calibration_utterances: int = 60
     measured_utterances: int = 150
-    vocabulary: int = 29000
+    vocabulary: int = 28500
     threads: int = 1
