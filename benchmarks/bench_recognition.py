@@ -36,7 +36,7 @@ from asr.evaluate import Item, Outcome, callers_of, recognise
 from asr.evaluate.items import not_dutch
 from asr.evaluate.measure import resident_octets, stream_octets
 from asr.evaluate.summary import SURE
-from asr.model_files import embedded_model_dir
+from asr.models.files import embedded_model_dir
 from asr.recogniser import Engine
 from asr.training.texts import normalise
 from asr.training.voices import HELD_OUT_VOICES

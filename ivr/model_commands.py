@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from asr.engines import DEFAULT_ENGINE, ENGINES
 from asr.errors import AsrError, ModelInstallError
-from asr.model_files import EMBEDDED_MODEL, embedded_model_dir, verify_model
-from asr.model_install import check_licence, install, own_entry
-from asr.model_manifest import Manifest, ModelEntry, check_name, check_sha256, load_manifest
-from asr.model_sources import Request
-from asr.model_store import InstalledModel, ModelStore
+from asr.models.files import EMBEDDED_MODEL, embedded_model_dir, verify_model
+from asr.models.install import check_licence, install, own_entry
+from asr.models.manifest import Manifest, ModelEntry, check_name, check_sha256, load_manifest
+from asr.models.sources import Request
+from asr.models.store import InstalledModel, ModelStore
 from intent.errors import IntentError
 from ivr.errors import WegwijsError
 from ivr.home import Home

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from asr.engines import ENGINES, load_engine
 from asr.errors import AsrError
-from asr.model_files import embedded_model_dir
-from asr.model_store import ResolvedModel, resolve_model
+from asr.models.files import embedded_model_dir
+from asr.models.store import ResolvedModel, resolve_model
 from asr.recogniser import Engine as SpeechEngine
 from intent.classifier import Classifier
 from ivr.config import Config, RecognitionSection, SecondSection

@@ -11,7 +11,7 @@ from typing import Any
 
 from asr.engines import DEFAULT_ENGINE, load_engine
 from asr.errors import AsrError
-from asr.model_store import resolve_model
+from asr.models.store import resolve_model
 from asr.transcribe import transcribe_file
 from intent.catalogue import Catalogue, load_catalogue
 from intent.classifier import Classification, TrainedClassifier

@@ -30,7 +30,7 @@ from asr.evaluate.items import (
 )
 from asr.evaluate.measure import Outcome, recognise, resident_octets, stream_octets
 from asr.evaluate.summary import LEGEND, Row, report, table
-from asr.model_store import resolve_model
+from asr.models.store import resolve_model
 from asr.transcribe import RATE_HZ
 
 _MOST_FAILURES = 5

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.confidence import Calibration, PartialCalibration, log_odds
+from asr.engines.vosk_recogniser import CALIBRATION_FILE, VoskEngine
 from asr.evaluate import Item, callers_of, recognise, recordings_of
 from asr.evaluate.measure import Judged
 from asr.training.corpus import foreign_texts
 from asr.training.settings import UTTERANCES
 from asr.training.texts import utterance_rows
 from asr.training.voices import HELD_OUT_VOICES
-from asr.vosk_recogniser import CALIBRATION_FILE, VoskEngine
 
 _NEWEST = 1e-9
 """Marks words that the decoder has no confidence for yet; it gives none so small."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asr.model_files import file_sha256, write_checksums
+from asr.models.files import file_sha256, write_checksums
 from asr.training.domain_texts import FOLDER
 from asr.training.settings import REPOSITORY, UTTERANCES, Settings
 

@@ -25,7 +25,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from asr.model_files import write_checksums
+from asr.models.files import write_checksums
 from asr.training.features import (
     FFT_SAMPLES,
     FRAME_BANDS,

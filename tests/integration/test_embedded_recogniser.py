@@ -21,7 +21,7 @@ from asr.engines import load_engine
 from asr.errors import ModelDamagedError
 from asr.evaluate.items import not_dutch
 from asr.evaluate.measure import speech_onset_seconds
-from asr.model_files import embedded_model_dir
+from asr.models.files import embedded_model_dir
 from asr.recogniser import Engine, Partial
 from asr.training.espeak import speak
 from asr.training.telephone import through_codec

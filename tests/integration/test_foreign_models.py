@@ -14,10 +14,10 @@ import pytest
 pytest.importorskip("vosk", reason="the vosk engine is not installed")
 
 from asr.engines import load_engine
+from asr.engines.vosk_model import try_apart
 from asr.errors import AsrError, ModelDamagedError, ModelMissingError
-from asr.model_files import CHECKSUMS_FILE, embedded_model_dir
+from asr.models.files import CHECKSUMS_FILE, embedded_model_dir
 from asr.transcribe import transcribe_pcm
-from asr.vosk_model import try_apart
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from asr.errors import AsrError
-from asr.model_files import embedded_model_dir, write_checksums
+from asr.models.files import embedded_model_dir, write_checksums
 from ivr.contacts.models import Call
 from ivr.demo.speech import write_question
 from tests.integration.phone import Phone, configuration, short_prompts

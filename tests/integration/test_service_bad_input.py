@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 
 from asr.errors import AsrError
-from asr.model_files import embedded_model_dir, write_checksums
+from asr.models.files import embedded_model_dir, write_checksums
 from intent.catalogue import load_catalogue
 from ivr.carried import embedded_dir
 from ivr.contacts.models import Call

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from asr.errors import AsrError
-from asr.model_files import embedded_model_dir
+from asr.models.files import embedded_model_dir
 from intent.registry import Registry
 from ivr.carried import embedded_dir
 from tests.integration.phone import Phone, PhoneFailedError, configuration, short_prompts

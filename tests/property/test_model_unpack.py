@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import ModelInstallError
-from asr.model_manifest import ARCHIVES
-from asr.model_unpack import kind_of, safe_parts, unpack
+from asr.models.manifest import ARCHIVES
+from asr.models.unpack import kind_of, safe_parts, unpack
 
 NAMES = st.text(alphabet="ab./\\:\0\n é~-", min_size=1, max_size=12)
 

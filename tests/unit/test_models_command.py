@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.model_files import embedded_model_dir
+from asr.models.files import embedded_model_dir
 from ivr import cli
 from tests.unit.asr.model_server import ModelServer, running, stall
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from asr.errors import AsrError
-from asr.model_files import embedded_model_dir
+from asr.models.files import embedded_model_dir
 from intent.classifier import Classifier
 from ivr.audio.recording import write
 from ivr.config import Config, parse_config

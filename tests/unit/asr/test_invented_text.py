@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.invented_text import Figures, Gates, is_invented, is_subtitle_credit, without_loops
+from asr.engines.invented_text import Figures, Gates, is_invented, is_subtitle_credit, without_loops
 
 SURE = Figures(
     average_logprob=-0.2, no_speech_probability=0.05, compression_ratio=1.1, speech_seconds=3.0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asr.errors import ModelInstallError
-from asr.model_download import Patience, Wanted, check_url, download, shown
+from asr.models.download import Patience, Wanted, check_url, download, shown
 from tests.unit.asr.model_server import (
     ModelServer,
     become,

@@ -8,7 +8,7 @@ import pytest
 
 from asr.engines import ENGINES, available_engines, load_engine
 from asr.errors import EngineUnavailableError, ModelDamagedError, ModelMissingError
-from asr.model_files import CHECKSUMS_FILE, verify_model, write_checksums
+from asr.models.files import CHECKSUMS_FILE, verify_model, write_checksums
 
 
 @pytest.fixture

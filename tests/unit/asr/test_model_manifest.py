@@ -9,8 +9,8 @@ import pytest
 
 from asr.engines import ENGINES
 from asr.errors import ManifestError
-from asr.model_files import embedded_manifest, embedded_model_dir
-from asr.model_manifest import load_manifest, read_manifest
+from asr.models.files import embedded_manifest, embedded_model_dir
+from asr.models.manifest import load_manifest, read_manifest
 
 
 def test_embedded_manifest_names_the_recommended_models() -> None:

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from asr.errors import ModelDamagedError, ModelInstallError, ModelMissingError
-from asr.model_check import load_check
-from asr.model_download import Patience
-from asr.model_files import embedded_model_dir, verify_model
-from asr.model_install import check_licence, install
-from asr.model_manifest import ModelEntry, ModelFile
-from asr.model_record import RECORD_FILE, Trust
-from asr.model_sources import Request
-from asr.model_store import ModelStore, installed_model_dir, resolve_model
+from asr.models.check import load_check
+from asr.models.download import Patience
+from asr.models.files import embedded_model_dir, verify_model
+from asr.models.install import check_licence, install
+from asr.models.manifest import ModelEntry, ModelFile
+from asr.models.record import RECORD_FILE, Trust
+from asr.models.sources import Request
+from asr.models.store import ModelStore, installed_model_dir, resolve_model
 from tests.unit.asr.model_server import ModelServer, cut, running
 
 NO_ENGINE = "none"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import ModelInstallError
-from asr.model_unpack import Bounds, archive_octets, kind_of, unpack
+from asr.models.unpack import Bounds, archive_octets, kind_of, unpack
 
 FILES = {"model-1/am/final.mdl": b"weights" * 100, "model-1/conf/mfcc.conf": b"--rate\n"}
 KINDS = ("zip", "tar", "tar.gz", "tar.bz2", "tar.xz")

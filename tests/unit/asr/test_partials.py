@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from asr.confidence import UNKNOWN_WORD, Calibration, PartialCalibration
+from asr.engines.partials import Guesses
 from asr.errors import ModelDamagedError
-from asr.partials import Guesses
 from asr.recogniser import Word
 
 UNCHANGED = PartialCalibration()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from asr.engines.sherpa_models import Kind, read_model
 from asr.errors import AsrError, ModelDamagedError, ModelMissingError
-from asr.sherpa_models import Kind, read_model
 from tests.unit.asr.tiny_onnx import (
     write_model,
     write_nemo_transducer,

@@ -18,10 +18,10 @@ pytest.importorskip("sherpa_onnx", reason="the extra sherpa is not installed")
 
 from asr.audio_files import read_speech
 from asr.engines import load_engine
+from asr.engines.sherpa_recogniser import SherpaEngine
+from asr.engines.sherpa_words import UNMEASURED_CONFIDENCE
 from asr.errors import EngineUnavailableError, ModelDamagedError
 from asr.recogniser import Partial
-from asr.sherpa_recogniser import SherpaEngine
-from asr.sherpa_words import UNMEASURED_CONFIDENCE
 from asr.transcribe import transcribe_pcm
 from tests.unit.asr.sherpa_folders import SENTENCES, model_folders
 from tests.unit.asr.speaking import say
@@ -269,7 +269,7 @@ _COUNT_THREADS = """
 import sys
 from pathlib import Path
 import numpy as np
-from asr.sherpa_recogniser import SherpaEngine
+from asr.engines.sherpa_recogniser import SherpaEngine
 from asr.transcribe import transcribe_pcm
 
 def threads():

@@ -6,8 +6,8 @@ from math import log
 
 import pytest
 
+from asr.engines.sherpa_words import UNMEASURED_CONFIDENCE, Heard, words_of
 from asr.recogniser import Word
-from asr.sherpa_words import UNMEASURED_CONFIDENCE, Heard, words_of
 
 
 def _heard(

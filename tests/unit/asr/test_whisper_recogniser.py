@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 pytest.importorskip("faster_whisper", reason="faster-whisper is not installed: make setup-tests")
 
 from asr.engines import load_engine
+from asr.engines.invented_text import Gates
+from asr.engines.whisper_recogniser import WhisperEngine
 from asr.errors import (
     EngineUnavailableError,
     ModelDamagedError,
     ModelMissingError,
     RecogniserFailedError,
 )
-from asr.invented_text import Gates
-from asr.model_files import write_checksums
-from asr.model_identity import quick_checksum
+from asr.models.files import write_checksums
+from asr.models.identity import quick_checksum
 from asr.transcribe import transcribe_pcm
-from asr.whisper_recogniser import WhisperEngine
 from ivr.cli import main
 from tests.unit.asr.speaking import say
 from tests.unit.asr.tiny_whisper import SENTENCES, VOICES

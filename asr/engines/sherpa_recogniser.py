@@ -1,8 +1,9 @@
 """sherpa-onnx engine: the strongest models that run on a processor, streaming or not.
 
 The only file that imports ``sherpa_onnx``. Which kind of model lies in the folder is read from its
-files (:mod:`asr.sherpa_models`). sherpa-onnx ends the whole process when it meets a model it did
-not expect, so a model is loaded first in a process of its own (:mod:`asr.sherpa_check`).
+files (:mod:`asr.engines.sherpa_models`). sherpa-onnx ends the whole process when it meets a model
+it did not expect, so a model is loaded first in a process of its own
+(:mod:`asr.engines.sherpa_check`).
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 import sherpa_onnx
 from sherpa_onnx.lib import _sherpa_onnx as native
 
+from asr.engines.sherpa_check import check_in_child
+from asr.engines.sherpa_models import REMEDY, Kind, SherpaModel, read_model
+from asr.engines.sherpa_streams import OfflineRecogniser, SherpaRecogniser, StreamingRecogniser
 from asr.errors import ModelDamagedError, RecogniserFailedError
 from asr.recogniser import Capabilities
-from asr.sherpa_check import check_in_child
-from asr.sherpa_models import REMEDY, Kind, SherpaModel, read_model
-from asr.sherpa_streams import OfflineRecogniser, SherpaRecogniser, StreamingRecogniser
 
 _WAIT_SECONDS = 30.0
 """Longest wait for a processor while other calls use them all."""
@@ -74,8 +75,9 @@ class SherpaEngine:
         """What the model in the folder can do.
 
         CTC models and Whisper tell no probabilities through sherpa-onnx: their words all carry
-        :data:`asr.sherpa_words.UNMEASURED_CONFIDENCE`. ``mul`` is a model that finds the language
-        out by itself and cannot be told it, as Parakeet v3; text in another language may come.
+        :data:`asr.engines.sherpa_words.UNMEASURED_CONFIDENCE`. ``mul`` is a model that finds the
+        language out by itself and cannot be told it, as Parakeet v3; text in another language may
+        come.
         """
         kind = self._found.kind
         is_free = self._found.languages > 1 and kind is not Kind.WHISPER

@@ -1,7 +1,8 @@
 """Does sherpa-onnx survive this model? Asked in a process of its own, before callers depend on it.
 
 sherpa-onnx ends the process when metadata are missing or tokens do not fit, so a model that is not
-what it seems would take the phone service with it. ``python -m asr.sherpa_check FOLDER THREADS``.
+what it seems would take the phone service with it.
+``python -m asr.engines.sherpa_check FOLDER THREADS``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from asr.engines.sherpa_models import REMEDY
 from asr.errors import AsrError, ModelDamagedError
-from asr.sherpa_models import REMEDY
 
 _SECONDS = 180.0
 """Reading gigabytes from a slow disk takes a minute or two."""
@@ -33,7 +34,7 @@ def check_in_child(folder: Path, threads: int, *, timeout_seconds: float = _SECO
     try:
         done = subprocess.run(
             # -P: what happens to lie in the current folder must not be imported.
-            [sys.executable, "-P", "-m", "asr.sherpa_check", str(folder), str(threads)],
+            [sys.executable, "-P", "-m", "asr.engines.sherpa_check", str(folder), str(threads)],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> int:
     """Load the model and let it read quiet and noise; the exit code tells how it went."""
     import numpy as np
 
-    from asr.sherpa_recogniser import SherpaEngine
+    from asr.engines.sherpa_recogniser import SherpaEngine
     from asr.transcribe import transcribe_pcm
 
     noise = np.random.default_rng(1).normal(0, 3000, 8000).astype(np.int16)

@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from asr.errors import ModelInstallError
-from asr.model_download import Patience, Wanted, check_url, download, shown
-from asr.model_files import file_sha256
-from asr.model_manifest import ModelEntry, ModelFile
-from asr.model_record import RECORD_FILE, ModelRecord, RecordedSource, Trust
-from asr.model_unpack import Bounds, archive_octets, kind_of, safe_parts, unpack
+from asr.models.download import Patience, Wanted, check_url, download, shown
+from asr.models.files import file_sha256
+from asr.models.manifest import ModelEntry, ModelFile
+from asr.models.record import RECORD_FILE, ModelRecord, RecordedSource, Trust
+from asr.models.unpack import Bounds, archive_octets, kind_of, safe_parts, unpack
 
 FileProgress = Callable[[str, int, int | None], None]
 """Called with a file's name, the octets there are, and those wanted, None when unknown."""

@@ -1,7 +1,7 @@
 """Whisper engine: faster-whisper with a model folder in CTranslate2's form.
 
 Whisper hears a whole utterance at once: there are no partials, and the work begins when the caller
-has finished. Only this file and ``asr.whisper_model`` import ``faster_whisper``.
+has finished. Only this file and ``asr.engines.whisper_model`` import ``faster_whisper``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
 from asr.confidence import utterance_confidence
+from asr.engines.invented_text import Figures, Gates, is_invented, without_loops
+from asr.engines.whisper_model import LANGUAGE, check_folder, load_model
 from asr.errors import RecogniserFailedError
-from asr.invented_text import Figures, Gates, is_invented, without_loops
 from asr.recogniser import Capabilities, Transcript, Word
 from asr.resample import Upsampler
 from asr.training.texts import normalise
-from asr.whisper_model import LANGUAGE, check_folder, load_model
 
 RATE_HZ = 8000
 MODEL_RATE_HZ = 16000

@@ -25,7 +25,7 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from asr.errors import ModelInstallError
-from asr.model_part import Part
+from asr.models.part import Part
 
 Progress = Callable[[int, int | None], None]
 """Called with the octets there are and the octets wanted, None when unknown."""

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from asr.errors import ModelInstallError
-from asr.model_check import load_check
-from asr.model_files import file_sha256
-from asr.model_manifest import ModelEntry
-from asr.model_record import ModelRecord, RecordedFile
-from asr.model_sources import Request, Sources
-from asr.model_store import InstalledModel, ModelStore
+from asr.models.check import load_check
+from asr.models.files import file_sha256
+from asr.models.manifest import ModelEntry
+from asr.models.record import ModelRecord, RecordedFile
+from asr.models.sources import Request, Sources
+from asr.models.store import InstalledModel, ModelStore
 
 
 def check_licence(

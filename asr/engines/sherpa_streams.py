@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.confidence import UNKNOWN_WORD, utterance_confidence
+from asr.engines.invented_text import MOST_LETTERS_A_SECOND, is_subtitle_credit
+from asr.engines.sherpa_models import Kind, SherpaModel
+from asr.engines.sherpa_words import Heard, words_of
 from asr.errors import RecogniserFailedError
-from asr.invented_text import MOST_LETTERS_A_SECOND, is_subtitle_credit
 from asr.recogniser import Partial, Transcript, Word
 from asr.resample import Upsampler
-from asr.sherpa_models import Kind, SherpaModel
-from asr.sherpa_words import Heard, words_of
 
 RATE_HZ = 8000
 LONGEST_SECONDS = 60

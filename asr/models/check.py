@@ -1,6 +1,6 @@
 """Does the engine load this model? Asked in a process of its own, which a native crash may end.
 
-``python -m asr.model_check ENGINE FOLDER`` prints one JSON object as its last line.
+``python -m asr.models.check ENGINE FOLDER`` prints one JSON object as its last line.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def load_check(engine: str, folder: Path, what: str, *, timeout_seconds: float =
     try:
         # -P: what happens to lie in the current folder must not be imported.
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "asr.model_check", engine, str(folder)],
+            [sys.executable, "-P", "-m", "asr.models.check", engine, str(folder)],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
 
+from asr.engines.onnx_files import OnnxFacts, read_onnx
 from asr.errors import ModelDamagedError, ModelMissingError
-from asr.model_files import verify_model
-from asr.onnx_files import OnnxFacts, read_onnx
+from asr.models.files import verify_model
 
 REMEDY = "install it again with: wegwijs models install NAME (parakeet-v3 for example)"
 _LONGEST_TOKENS_OCTETS = 20_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from asr.errors import EngineUnavailableError
-from asr.model_files import embedded_model_dir
+from asr.models.files import embedded_model_dir
 from asr.recogniser import Engine
 
 
@@ -33,17 +33,17 @@ class EngineEntry(NamedTuple):
 
 
 ENGINES: dict[str, EngineEntry] = {
-    "vosk": EngineEntry("vosk", "asr.vosk_recogniser", "VoskEngine", "", is_embedded=True),
+    "vosk": EngineEntry("vosk", "asr.engines.vosk_recogniser", "VoskEngine", "", is_embedded=True),
     "whisper": EngineEntry(
         "faster_whisper",
-        "asr.whisper_recogniser",
+        "asr.engines.whisper_recogniser",
         "WhisperEngine",
         "whisper",
         settings=frozenset({"device", "threads", "workers"}),
     ),
     "sherpa": EngineEntry(
         "sherpa_onnx",
-        "asr.sherpa_recogniser",
+        "asr.engines.sherpa_recogniser",
         "SherpaEngine",
         "sherpa",
         settings=frozenset({"threads"}),

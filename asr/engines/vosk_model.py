@@ -70,7 +70,7 @@ def try_apart(model_dir: Path, *, timeout_seconds: float = _TRIAL_SECONDS) -> No
     try:
         # -P: what happens to lie in the current folder must not be imported.
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "asr.vosk_recogniser", str(model_dir)],
+            [sys.executable, "-P", "-m", "asr.engines.vosk_recogniser", str(model_dir)],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip

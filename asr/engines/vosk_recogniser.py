@@ -28,14 +28,8 @@ from asr.confidence import (
     PartialCalibration,
     utterance_confidence,
 )
-from asr.errors import ModelDamagedError, RecogniserFailedError
-from asr.model_files import CHECKSUMS_FILE, verify_model
-from asr.model_record import read_record
-from asr.partials import Guesses
-from asr.readings import Reading, alternatives_of, joined, with_confidences
-from asr.recogniser import Alternative, Capabilities, Partial, Transcript, Word
-from asr.resample import Upsampler
-from asr.vosk_model import (
+from asr.engines.partials import Guesses
+from asr.engines.vosk_model import (
     EVERYDAY_WORDS,
     REQUIRED,
     check_language,
@@ -43,6 +37,12 @@ from asr.vosk_model import (
     model_rate_hz,
     try_apart,
 )
+from asr.errors import ModelDamagedError, RecogniserFailedError
+from asr.models.files import CHECKSUMS_FILE, verify_model
+from asr.models.record import read_record
+from asr.readings import Reading, alternatives_of, joined, with_confidences
+from asr.recogniser import Alternative, Capabilities, Partial, Transcript, Word
+from asr.resample import Upsampler
 
 RATE_HZ = 8000
 CALIBRATION_FILE = "conf/confidence.json"

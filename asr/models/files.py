@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from asr.errors import ModelDamagedError, ModelMissingError
-from asr.model_record import check_files, read_record
+from asr.models.record import check_files, read_record
 
 CHECKSUMS_FILE = "checksums.sha256"
 CARD_FILE = "README.md"
@@ -35,7 +35,7 @@ def embedded_manifest() -> Path:
 
 
 def _carried(name: str, remedy: str) -> Path:
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     beside = root / "models" / name
     in_wheel = root / "ivr" / "embedded" / "models" / name
     for path in (beside, in_wheel):

@@ -1,0 +1,1 @@
+"""Model folders: what is installed, where from, whole or damaged."""
