@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -114,7 +115,7 @@ def classify(texts: Sequence[str], home: Path, *, jsonl: bool) -> int:
 
 def _texts(texts: Sequence[str], *, jsonl: bool) -> Iterator[tuple[str, float]]:
     if texts:
-        yield from ((text, 1.0) for text in texts)
+        yield from ((_printable(text), 1.0) for text in texts)
         return
     # Bytes that are no UTF-8 must not end the run: they become a replacement character.
     for number, octets in enumerate(sys.stdin.buffer, start=1):
@@ -124,13 +125,26 @@ def _texts(texts: Sequence[str], *, jsonl: bool) -> Iterator[tuple[str, float]]:
             continue
         try:
             row = json.loads(line)
-            text, confidence = str(row["text"]), float(row.get("confidence", 1.0))
-        except (ValueError, TypeError, KeyError, AttributeError):
+            text = row["text"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            text = None
+        if not isinstance(text, str):
             raise TextCommandError(
                 f"standard input, line {number}: is not a JSON object with a text; "
                 'write {"text": "..."}, or leave out --jsonl'
-            ) from None
-        yield text, min(1.0, max(0.0, confidence))
+            )
+        confidence = row.get("confidence", 1.0)
+        if not isinstance(confidence, int | float) or math.isnan(confidence):
+            raise TextCommandError(
+                f"standard input, line {number}: has a confidence that is no number from 0 to 1; "
+                "correct it or leave it out"
+            )
+        yield _printable(text), float(min(1, max(0, confidence)))
+
+
+def _printable(text: str) -> str:
+    """Arguments that are no UTF-8, and JSON's escapes, hold surrogates, which nobody can print."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _as_json(text: str, found: Classification, decision: Decision) -> dict[str, Any]:
