@@ -38,6 +38,12 @@ _MOST_FAILURES = 5
 _STREAM_SECONDS = 6
 
 
+def _count(text: str) -> int:
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0; write 0 or more")
+    return value
+
+
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m asr.evaluate",
@@ -63,11 +69,11 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--split", default="dev", help="rows of utterances.tsv (default: dev)")
     parser.add_argument(
-        "--callers", type=int, metavar="N",
+        "--callers", type=_count, metavar="N",
         help="espeak-ng utterances a condition (default: 100 without --speech, else none)",
     )  # fmt: skip
     parser.add_argument(
-        "--not-dutch", type=int, default=0, metavar="N",
+        "--not-dutch", type=_count, default=0, metavar="N",
         help="utterances of each of nine other languages, and N sounds without speech",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1700)

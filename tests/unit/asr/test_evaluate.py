@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.evaluate import Item, Outcome, recognise
+from asr.evaluate.__main__ import main
 from asr.evaluate.items import SpeechFolderError, listed_recordings
 from asr.evaluate.measure import (
     Judged,
@@ -225,3 +226,14 @@ def test_folder_without_anything_says_what_it_should_hold(tmp_path: Path) -> Non
         listed_recordings(tmp_path / "none")
     with pytest.raises(SpeechFolderError, match=r"neither utterances\.tsv nor pairs"):
         listed_recordings(tmp_path)
+
+
+@pytest.mark.parametrize("option", ["--callers", "--not-dutch"])
+def test_number_below_zero_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    It would count from the end of all sentences, and run for hours.
+    """
+    with pytest.raises(SystemExit, match="2"):
+        main([option, "-1"])
+
+    assert f"{option}: -1 is below 0" in capsys.readouterr().err
