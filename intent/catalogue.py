@@ -149,16 +149,29 @@ def load_catalogue(directory: Path) -> Catalogue:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise CatalogueError(
-            file, "file", error.strerror, "cannot be read", remedy="give the catalogue's folder"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            file, "file", file.name, f"cannot be read ({error.strerror})",
+            remedy="give the catalogue's folder",
+        ) from None  # fmt: skip
+    except UnicodeDecodeError:
         raise CatalogueError(
-            file, "file", str(error), "is not TOML", remedy="correct the named line"
+            file, "file", file.name, "is not UTF-8", remedy="save it as UTF-8"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogueError(
+            file, "file", file.name, f"is not TOML ({error})", remedy="correct the named line"
         ) from None
     for key in document:
         if key not in ("themas", "groups"):
             raise CatalogueError(
                 file, key, document[key], "is not a known table", remedy="use themas or groups"
+            )
+        if not isinstance(document[key], list):
+            raise CatalogueError(
+                file,
+                key,
+                document[key],
+                "is not a list of tables",
+                remedy=f"write [[{key}]] tables",
             )
     groups = tuple(
         _group(file, f"groups[{i}]", table) for i, table in enumerate(document.get("groups", []))

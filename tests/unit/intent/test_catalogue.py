@@ -185,7 +185,7 @@ def test_wrong_key_is_named(tmp_path: Path, extra: str, where: str) -> None:
         ('group = "algemeen"', 'group = "geen"', "is not a group"),
         ("[[groups]]", "[[group]]", "is not a known table"),
         ('spoken = "energie"', 'spoken = " "', "is not a text"),
-        ("[[themas]]", "[[themas", "is not TOML"),
+        ("[[themas]]", "[[themas", r"is not TOML \(.*line \d+, column \d+\)"),
     ],
 )
 def test_contradictions_are_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
@@ -194,6 +194,24 @@ def test_contradictions_are_refused(tmp_path: Path, old: str, new: str, problem:
     """
     file = small(tmp_path) / "catalogue.toml"
     file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+
+    with pytest.raises(CatalogueError, match=problem):
+        load_catalogue(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("octets", "problem"),
+    [
+        (b"themas = 5", "themas: 5 is not a list of tables"),
+        (b"[groups]\na = 1", "groups: .* is not a list of tables"),
+        (b"# caf\xe9", "is not UTF-8"),
+    ],
+)
+def test_file_of_another_form_is_refused(tmp_path: Path, octets: bytes, problem: str) -> None:
+    """
+    With what it should be, not a traceback.
+    """
+    (tmp_path / "catalogue.toml").write_bytes(octets)
 
     with pytest.raises(CatalogueError, match=problem):
         load_catalogue(tmp_path)
