@@ -214,7 +214,7 @@ def train(
     def tell(what: str, share: float) -> None:
         if what != shown[0] or sys.stderr.isatty():
             shown[0] = what
-            end = "\n" if not sys.stderr.isatty() else "\r"
+            end = "\r" if share < 1.0 and sys.stderr.isatty() else "\n"
             print(f"{share:4.0%} {what:<40}", end=end, file=sys.stderr, flush=True)
 
     try:
@@ -227,7 +227,6 @@ def train(
         )
     except (IntentError, OSError) as error:
         raise TextCommandError(str(error)) from None
-    print(f"100% {'done':<40}", file=sys.stderr)
     print(f"{version.version} in {version.directory}")
     if out is None:
         print(f"use it with: wegwijs models promote {version.version}")
