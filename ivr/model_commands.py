@@ -305,7 +305,11 @@ def _entry(name: str, options: InstallOptions) -> ModelEntry:
             )
     elif options.source is None:
         raise ModelInstallError(name, "is not in the manifest", manifest.hint(name))
-    elif not check_name(name) or name == EMBEDDED_MODEL:
+    elif name == EMBEDDED_MODEL:
+        raise ModelInstallError(
+            name, "is the name of the embedded model", "give your model a name of its own"
+        )
+    elif not check_name(name):
         raise ModelInstallError(
             name, "cannot be a model's name", "use small letters, digits, '-', '_' and '.'"
         )
