@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ REAL_PROCESSES = {Path(__file__).parent / name for name in ("integration", "sip"
 BUSY_SECONDS = 300
 """For a test among real processes. Its own waits are bounded and say what did not happen; this
 only ends what hangs in a place without one."""
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let programs under test hear it: a job in the background does not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,7 +23,7 @@ from tests.unit.asr.speaking import say
 SENTENCES = (
     "ik heb een vraag over mijn studietoelage",
     "mijn rijbewijs is gestolen",
-    "hoe vraag ik een premie aan voor zonnepanelen",
+    "wanneer komt het groeipakket",
 )
 VOICES = ("nl", "nl+f2")
 MISSING = [
@@ -35,7 +35,7 @@ MISSING = [
 _WIDTH, _HEADS, _LAYERS, _BANDS = 64, 2, 2, 80
 _TEXT_TOKENS = 50257
 _LANGUAGES = ("en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl")
-_STEPS, _WHOLE_STEPS = 250, 50
+_STEPS, _WHOLE_STEPS = 600, 200
 _SPEECH, _PAUSE = 200, 40
 _SEED = 17
 
