@@ -88,11 +88,13 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help='lines of standard input are JSON objects with "text" and perhaps "confidence"',
     )
+    _catalogue(classify)
     _home(classify)
 
     evaluate = _command(commands, "evaluate", _evaluate, "measure the classifier on labelled text")
     evaluate.add_argument("--data", type=Path, required=True, metavar="FILE.tsv")
     evaluate.add_argument("--json", action="store_true", help="one JSON object")
+    _catalogue(evaluate)
     _home(evaluate)
 
     train = _command(commands, "train", _train, "train a new version of the classifier")
@@ -117,6 +119,16 @@ def _command(
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(run=run)
     return parser
+
+
+def _catalogue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        metavar="DIR",
+        help="folder with catalogue.toml and products/, as [catalogue] names it; "
+        "default: the embedded one",
+    )
 
 
 def _home(parser: argparse.ArgumentParser, *, inherits: bool = False) -> None:
@@ -296,13 +308,17 @@ def _transcribe(options: argparse.Namespace) -> int:
 def _classify(options: argparse.Namespace) -> int:
     from ivr.text_commands import classify
 
-    return classify(options.text, options.home, jsonl=options.jsonl)
+    return classify(
+        options.text, options.home, jsonl=options.jsonl, catalogue_dir=options.catalogue
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from ivr.text_commands import evaluate
 
-    return evaluate(options.data, options.home, json_output=options.json)
+    return evaluate(
+        options.data, options.home, json_output=options.json, catalogue_dir=options.catalogue
+    )
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -72,9 +72,9 @@ def transcribe(
     return 1 if failed else 0
 
 
-def _loaded(home: Path) -> tuple[TrainedClassifier, Catalogue]:
+def _loaded(home: Path, folder: Path | None) -> tuple[TrainedClassifier, Catalogue]:
     try:
-        catalogue = load_catalogue(embedded_dir("training_data"))
+        catalogue = load_catalogue(folder or embedded_dir("training_data"))
         return model_registry(Home(home)).load(catalogue), catalogue
     except IntentError as error:
         raise TextCommandError(str(error)) from None
@@ -99,9 +99,11 @@ def _seconds(costs: Costs) -> Seconds:
     )
 
 
-def classify(texts: Sequence[str], home: Path, *, jsonl: bool) -> int:
+def classify(
+    texts: Sequence[str], home: Path, *, jsonl: bool, catalogue_dir: Path | None = None
+) -> int:
     """Print one JSON object a text: text, thema, probability, ranking, decision, language."""
-    classifier, catalogue = _loaded(home)
+    classifier, catalogue = _loaded(home, catalogue_dir)
     routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
     lines = _texts(texts, jsonl=jsonl)
     for text, confidence in lines:
@@ -168,9 +170,11 @@ def _as_json(text: str, found: Classification, decision: Decision) -> dict[str, 
     }
 
 
-def evaluate(data: Path, home: Path, *, json_output: bool) -> int:
+def evaluate(
+    data: Path, home: Path, *, json_output: bool, catalogue_dir: Path | None = None
+) -> int:
     """Measure the classifier in use, and the decisions on it, on a labelled file."""
-    classifier, catalogue = _loaded(home)
+    classifier, catalogue = _loaded(home, catalogue_dir)
     try:
         rows = read_rows(data, catalogue.labels, other_columns=True)
     except IntentError as error:

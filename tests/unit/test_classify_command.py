@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ivr import cli
+from ivr.carried import embedded_dir
 
 
 def _classified(line: str, home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -76,3 +77,21 @@ def test_text_that_cannot_be_printed_is_classified(
 
     lines = capsys.readouterr().out.splitlines()
     assert ["kindergeld ?"] * 2 == [json.loads(line)["text"] for line in lines]
+
+
+def test_catalogue_of_ones_own_decides_which_themas_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    As a line with that catalogue does: without a table there is no thema.
+    """
+    file = embedded_dir("training_data") / "catalogue.toml"
+    tables = file.read_text(encoding="utf-8").split("[[themas]]")
+    kept = [table for table in tables if 'slug = "energie"\nspoken = "energie"' not in table]
+    (tmp_path / "catalogue.toml").write_text("[[themas]]".join(kept), encoding="utf-8")
+
+    _classified("", tmp_path, monkeypatch, "zonnepanelen", "--catalogue", str(tmp_path))
+
+    ranking = json.loads(capsys.readouterr().out)["ranking"]
+    assert len(tables) - 2 == len(ranking)
+    assert "energie" not in {ranked["thema"] for ranked in ranking}
