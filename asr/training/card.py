@@ -28,7 +28,7 @@ def fingerprints(settings: Settings) -> dict[str, str]:
     groups = {
         "recipe (asr/training/*.py)": sorted((REPOSITORY / "asr" / "training").glob("*.py")),
         "questions (training_data/utterances)": sorted(UTTERANCES.glob("*.tsv")),
-        "phrases, corrections (training_data/asr)": sorted(FOLDER.iterdir()),
+        "phrases, corrections (training_data/asr)": sorted(set(FOLDER.iterdir()) - {TEMPLATE}),
         "texts (text/language, text/catalogue)": [
             *sorted((data / "text" / "language").glob("*")),
             *sorted((data / "text" / "catalogue").glob("*.jsonl")),
