@@ -35,8 +35,7 @@ _DAMAGE = (
     lzma.LZMAError,
     struct.error,
     EOFError,
-    NotImplementedError,  # a compression that zipfile does not know
-    RuntimeError,
+    RuntimeError,  # also for a compression that zipfile does not know
     ValueError,
 )
 """What the standard library raises on archives that are no archives."""
