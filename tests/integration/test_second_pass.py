@@ -12,49 +12,26 @@ from typing import Any
 
 import pytest
 
-from asr.errors import AsrError
 from asr.models.files import embedded_model_dir, write_checksums
 from ivr.contacts.models import Call
-from ivr.demo.speech import write_question
+from tests.integration.callers import Centre, spoken
 from tests.integration.phone import Phone, configuration, short_prompts
 from tests.sip.agents import Agent
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("service_can_run")]
 
 QUESTION = "krijg ik nog een premie voor zonnepanelen"
 MARKER_WORD = "zonnepanelen"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def needs() -> None:
-    """Skip where the service cannot run at all."""
-    pytest.importorskip("pjsua2", reason="pjsua2 is not built: run make setup")
-    if shutil.which("espeak-ng") is None:
-        pytest.skip("espeak-ng is not installed: run make setup-tests")
-    try:
-        embedded_model_dir()
-    except AsrError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="module")
 def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The caller's words."""
-    spoken = write_question(tmp_path_factory.mktemp("speech"), QUESTION, None)
-    assert spoken is not None
-    return spoken
-
-
-@pytest.fixture(scope="module")
-def centre() -> Iterator[str]:
-    """Address of a contact centre that answers for every group."""
-    options = ("--group", "algemeen", "--ring-seconds", "0.1")
-    with Agent("contact_centre_agent", *options) as agent:
-        yield f"sip:algemeen@127.0.0.1:{agent.until('ready')['ports']['udp']}"
+    return spoken(tmp_path_factory.mktemp("speech"), QUESTION)
 
 
 @pytest.fixture
-def start(tmp_path: Path, centre: str) -> Callable[[dict[str, Any]], Phone]:
+def start(tmp_path: Path, centre: Centre) -> Callable[[dict[str, Any]], Phone]:
     """Make a phone with this recognition."""
 
     def make(recognition: dict[str, Any]) -> Phone:
@@ -69,7 +46,7 @@ def start(tmp_path: Path, centre: str) -> Callable[[dict[str, Any]], Phone]:
                     "recognition": patient,
                     "timers": {"deciding_seconds": 25.0},
                 },
-                target=centre,
+                target=centre.at("algemeen"),
             ),
         )
 

@@ -3,7 +3,7 @@
 Callers are the demo's agents and SIPp. Every call ends in one complete record, no caller is
 stranded, and what a call used is free for the next one.
 
-One long file, because all of it misuses the same phone: starting one costs more than most tests.
+One file, because all of it misuses the same phone: starting one costs more than most tests.
 """
 
 from __future__ import annotations
@@ -16,29 +16,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from asr.errors import AsrError
-from asr.models.files import embedded_model_dir, write_checksums
-from intent.catalogue import load_catalogue
-from ivr.carried import embedded_dir
-from ivr.contacts.models import Call
 from ivr.contacts.records import UNFINISHED
-from ivr.demo.speech import write_question
-from ivr.sip.settings import SPARE_LEGS
+from tests.integration.callers import (
+    Centre,
+    are_heard,
+    assert_ended_in,
+    attempts,
+    caller,
+    full_house,
+    menu_groups,
+    newest,
+    sipp_caller,
+    spoken,
+)
 from tests.integration.phone import WITHIN_SECONDS, Phone, configuration, short_prompts
-from tests.integration.ports import free_range
 from tests.integration.sipp import Sipp
 from tests.sip import scenarios as sip
 from tests.sip.agents import Agent
 from tests.sip.stage import wait_until_bound
 
-pytestmark = [pytest.mark.slow, pytest.mark.sipp]
+pytestmark = [pytest.mark.slow, pytest.mark.sipp, pytest.mark.usefixtures("service_can_run")]
 
 QUESTION = "ik heb een vraag over zonnepanelen"
 MARKER_WORD = "zonnepanelen"
@@ -47,60 +49,18 @@ MARKER_DIGITS = "86429753"
 """So many that no moment and no measurement holds them by chance."""
 MAX_CALLS = 4
 RETRY_AFTER = 17
-HEARD = ("greeting", "prompting", "listening", "menu")
-"""States of a call that was answered and is heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Centre:
-    """The demo's contact centre."""
-
-    agent: Agent
-    port: int
-
-    def at(self, group: str) -> str:
-        """The address of a group."""
-        return f"sip:{group}@127.0.0.1:{self.port}"
-
-    def behave(self, group: str, behaviour: str) -> None:
-        """Let a group answer, be busy, decline or ring from now on."""
-        self.agent.command(do="behave", group=group, **{"as": behaviour})
-
-
-@pytest.fixture(autouse=True, scope="module")
-def needs() -> None:
-    """Skip where the service cannot run at all."""
-    pytest.importorskip("pjsua2", reason="pjsua2 is not built: run make setup")
-    for program in ("sipp", "espeak-ng"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: run make setup-tests")
-    try:
-        embedded_model_dir()
-    except AsrError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
 def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The caller's words."""
-    spoken = write_question(tmp_path_factory.mktemp("speech"), QUESTION, None)
-    assert spoken is not None
-    return spoken
+    return spoken(tmp_path_factory.mktemp("speech"), QUESTION)
 
 
 @pytest.fixture(scope="module")
 def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tones of half a second instead of sentences."""
     return short_prompts(tmp_path_factory.mktemp("prompts") / "short", 0.5)
-
-
-@pytest.fixture(scope="module")
-def centre() -> Iterator[Centre]:
-    """A contact centre whose groups do what their names say."""
-    groups = ("algemeen", "answer", "busy=busy", "decline=decline", "ring=ring")
-    options = [option for group in groups for option in ("--group", group)]
-    with Agent("contact_centre_agent", *options, "--ring-seconds", "0.1") as agent:
-        yield Centre(agent, agent.until("ready")["ports"]["udp"])
 
 
 @pytest.fixture(scope="module")
@@ -152,89 +112,6 @@ def phone(
     )
     with Phone(folder, tables) as running:
         yield running
-
-
-def menu_groups() -> list[str]:
-    """Groups behind the keys of the menu that is said when nothing is known, 1 first."""
-    catalogue = load_catalogue(embedded_dir("training_data"))
-    return [thema.group for thema in catalogue.busiest(4)]
-
-
-@contextmanager
-def caller(phone: Phone, *options: str, line: str = "1700") -> Iterator[Agent]:
-    """Somebody on the phone; hung up at the end."""
-    with Agent("caller_agent", "--to", phone.uri(line), "--pause-ms", "300", *options) as agent:
-        yield agent
-        agent.command(do="hang_up")
-
-
-def newest(phone: Phone, since: float) -> Call:
-    """The record of the only call since that moment, once it is over."""
-    found: list[Call] = []
-
-    def is_over() -> bool:
-        found[:] = [r for r in phone.records() if r.started_at.timestamp() >= since]
-        return len(found) == 1 and found[0].ended_at is not None
-
-    phone.until("end of the call", is_over)
-    return found[0]
-
-
-def attempts(record: Call) -> list[tuple[str, str, int | None]]:
-    """Method, result and status of each transfer attempt."""
-    return [(t.method, t.result, t.sip_status) for t in record.transfers]
-
-
-def are_heard(phone: Phone, count: int = 1) -> bool:
-    """Whether there are so many calls, and all of them are answered and heard."""
-    return [call["state"] in HEARD for call in phone.live()] == [True] * count
-
-
-def assert_ended_in(phone: Phone, state: str) -> None:
-    """The log says that the newest call ended in that state; the log comes by a pipe."""
-
-    def left() -> list[str]:
-        return [line["old"] for line in phone.log("state") if line["new"] == "ended"][-1:]
-
-    phone.until(f"end in state {state}", lambda: left() == [state])
-
-
-@contextmanager
-def full_house(phone: Phone) -> Iterator[None]:
-    """As many callers as may come, all of them answered; they hang up at the end."""
-    with ExitStack() as running:
-        callers = [running.enter_context(sipp_caller(phone, n)) for n in range(MAX_CALLS)]
-        phone.until("full house", lambda: are_heard(phone, MAX_CALLS))
-        yield
-        for one in callers:
-            one.go_on()
-        assert {0} == {one.wait(within_seconds=WITHIN_SECONDS) for one in callers}
-
-
-def assert_all_is_free(phone: Phone) -> None:
-    """As many callers as may come are heard, at once: nothing of earlier calls is held."""
-    phone.until("end of all calls", lambda: phone.live() == [])
-    before = phone.metric("wegwijs_calls_ended_total", outcome="abandoned")
-    with full_house(phone):
-        pass
-    phone.until("end of all calls", lambda: phone.live() == [])
-    after = phone.metric("wegwijs_calls_ended_total", outcome="abandoned")
-    assert MAX_CALLS == after - before
-
-
-def sipp_caller(phone: Phone, number: int) -> Sipp:
-    """A caller who is answered, stays until it is told to go on, and leaves."""
-    steps = (sip.invite(body=sip.sdp(sip.PCMA)), sip.accepted(), sip.told_to_go_on(), sip.bye())
-    return sipp(phone, f"stays-{number}", *steps)
-
-
-def sipp(phone: Phone, name: str, *steps: str | list[str]) -> Sipp:
-    """A SIPp that calls 1700 once, with these steps."""
-    folder, unique = phone.config.parent, f"{name}-{time.monotonic_ns()}"
-    scenario = sip.write(folder, unique, *steps)
-    address = f"127.0.0.1:{phone.sip_ports['udp']}"
-    options = ("-s", "1700", "-m", "1", "-key", "rtp", "9")
-    return Sipp(folder, address, "-sf", str(scenario), *options, name=unique)
 
 
 # --- refused before the answer ----------------------------------------------------------
@@ -318,7 +195,7 @@ def test_full_house_is_told_when_to_come_back(phone: Phone) -> None:
     """
     503 with Retry-After; those who are in stay in.
     """
-    with full_house(phone):
+    with full_house(phone, MAX_CALLS):
         answer = ask(phone, "1700")
 
     assert answer.startswith("SIP/2.0 503")
@@ -472,106 +349,6 @@ def test_nobody_reachable_ends_with_a_closing_message(phone: Phone, centre: Cent
     assert_ended_in(phone, "closing")
 
 
-# --- callers who hang up --------------------------------------------------------------------
-
-KEYS = {"greeting": "", "prompting": "", "listening": "", "menu": "1", "announcing": "0"}
-PATIENT_PROMPT_SECONDS = 4.0
-SECOND_PASS_SECONDS = 6.0
-LONG_QUESTION = (
-    "goeiemorgen ik heb een vraag want ik wil graag weten of ik nog een premie krijg voor "
-    "zonnepanelen op het dak van mijn woning die ik vorig jaar heb laten plaatsen door een "
-    "aannemer uit de buurt"
-)
-
-
-def searches_widely(folder: Path) -> Path:
-    """The embedded model with a beam in which it needs about as long as the caller spoke."""
-    model = shutil.copytree(embedded_model_dir(), folder)
-    conf = model / "conf" / "model.conf"
-    lines = conf.read_text("utf-8").splitlines()
-    kept = [line for line in lines if not line.startswith(("--beam", "--max-active"))]
-    conf.write_text("\n".join([*kept, "--beam=42", "--max-active=200000", ""]), encoding="utf-8")
-    write_checksums(model)
-    return model
-
-
-@pytest.fixture(scope="module")
-def long_question(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve seconds of speech: even a fast machine has something to search."""
-    spoken = write_question(tmp_path_factory.mktemp("long-speech"), LONG_QUESTION, None)
-    assert spoken is not None
-    return spoken
-
-
-@pytest.fixture(scope="module")
-def patient(tmp_path_factory: pytest.TempPathFactory, centre: Centre) -> Iterator[Phone]:
-    """A phone in which every state lasts long enough to hang up in it.
-
-    Prompts take four seconds, the policy always asks the caller to confirm, and callers wait for a
-    second engine: a real one that searches so widely that it needs as long as it is given.
-    """
-    folder = tmp_path_factory.mktemp("patient")
-    # As few ports as these settings allow: one that is not given back is missed soon.
-    legs = 2 * MAX_CALLS + SPARE_LEGS
-    first = free_range(2 * legs, low=11_000, high=19_000)
-    tables = configuration(
-        {
-            "service": {"max_calls": MAX_CALLS},
-            "sip": {"rtp_ports": f"{first}-{first + 2 * legs - 1}"},
-            "lines": {"1700": {}},
-            "prompts": {"recordings": short_prompts(folder / "prompts", PATIENT_PROMPT_SECONDS)},
-            "recognition": {
-                "deadline_seconds": 60.0,
-                "second": {
-                    "engine": "vosk",
-                    "model": searches_widely(folder / "asr"),
-                    "unsure_below": 1.0,
-                    "deadline_seconds": SECOND_PASS_SECONDS,
-                    "share_of_calls": 0.0,
-                },
-            },
-            "timers": {"deciding_seconds": 60.0},
-            "costs": {
-                "misroute_seconds": 100_000.0,
-                "confirm_seconds": 0.001,
-                "menu_seconds": 10_000.0,
-                "repeat_seconds": 10_000.0,
-                "human_seconds": 100_000.0,
-            },
-            "groups": {menu_groups()[2]: {"targets": [centre.at("ring")]}},
-        },
-        target=centre.at("algemeen"),
-    )
-    with Phone(folder, tables) as running:
-        yield running
-
-
-@pytest.mark.parametrize("state", [*KEYS, "deciding", "confirming"])
-def test_caller_may_hang_up_in_any_state(patient: Phone, long_question: Path, state: str) -> None:
-    """
-    The record is complete with the one right outcome, and no call is left.
-    """
-    since = time.time()
-    with caller(patient) as agent:
-        agent.until("answered")
-        if state not in KEYS:
-            patient.until_state("listening")
-            agent.command(do="say", file=str(long_question))
-        elif KEYS[state]:
-            patient.until_state("greeting")
-            agent.command(do="digits", digits=KEYS[state])
-        patient.until_state(state)
-        agent.command(do="hang_up")
-        agent.until("summary")
-    record = newest(patient, since)
-
-    assert_ended_in(patient, state)
-    assert "abandoned" == record.outcome
-    assert record.answered_at is not None
-    assert "Traceback" not in patient.stderr
-    assert_all_is_free(patient)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_test_call_that_is_broken_off_hangs_up(phone: Phone, number: signal.Signals) -> None:
     """
@@ -591,33 +368,6 @@ def test_test_call_that_is_broken_off_hangs_up(phone: Phone, number: signal.Sign
 
     assert "Traceback" not in said + complained
     assert ("abandoned", 200) == (newest(phone, since).outcome, newest(phone, since).sip_status)
-
-
-def test_caller_may_hang_up_amid_a_transfer(patient: Phone) -> None:
-    """
-    Accepted, and no news of it: the record says unconfirmed, and no call is left.
-    """
-    steps = (
-        sip.invite(body=sip.sdp(sip.PCMA)),
-        sip.accepted(),
-        sip.inside("INFO", 2, body="Signal=0\r\nDuration=160", kind="application/dtmf-relay"),
-        sip.plain(),
-        sip.wait_for("REFER"),
-        sip.reply(202),
-        sip.told_to_go_on(),
-        sip.bye(),
-    )
-    since = time.time()
-    with sipp(patient, "leaves-amid-transfer", *steps) as caller:
-        patient.until_state("transferring")
-        patient.until("answer to the REFER", lambda: "202 Reply" in caller.messages())
-        caller.go_on()
-        assert 0 == caller.wait(within_seconds=WITHIN_SECONDS), caller.errors()
-    record = newest(patient, since)
-
-    assert ("transfer_unconfirmed", "algemeen") == (record.outcome, record.group)
-    assert ["unconfirmed"] == [attempt.result for attempt in record.transfers]
-    assert_all_is_free(patient)
 
 
 # --- a disk that is full ----------------------------------------------------------------------
