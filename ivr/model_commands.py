@@ -125,12 +125,19 @@ def _registry(home: Path) -> Registry:
 def models_promote(version: str, home: Path) -> int:
     """Make a version the one in use; a running phone takes it with the next turn."""
     Home(home).create()
-    return _on_registry(home, lambda registry: f"in use: {registry.promote(version).name}")
+    return _on_registry(home, lambda registry: _in_use(registry, registry.promote(version)))
 
 
 def models_rollback(home: Path) -> int:
     """Return to the version of before."""
-    return _on_registry(home, lambda registry: f"in use: {registry.rollback().name}")
+    return _on_registry(home, lambda registry: _in_use(registry, registry.rollback()))
+
+
+def _in_use(registry: Registry, directory: Path) -> str:
+    known = next((v for v in registry.versions() if v.current), None)
+    if known is None:
+        return f"in use: {directory.name}"
+    return f"in use: {known.version}{' (embedded)' if known.embedded else ''}"
 
 
 def _on_registry(home: Path, work: Callable[[Registry], str]) -> int:

@@ -96,6 +96,10 @@ def _engines(options: argparse.Namespace) -> list[tuple[str, str | None]]:
     named: list[tuple[str, str | None]] = []
     for part in options.engines.split(","):
         name, _, model = part.strip().partition("=")
+        if not name:
+            raise SpeechFolderError(
+                "--engines", "has a place without an engine", f"choose from: {', '.join(ENGINES)}"
+            )
         named.append((name, model or None))
     if options.model is not None:
         if len(named) != 1 or named[0][1] is not None:

@@ -19,7 +19,9 @@ from pathlib import Path
 import pytest
 
 from asr.models.files import embedded_model_dir
+from intent.storage import load_model, read_card, save_model
 from ivr import cli
+from ivr.carried import embedded_dir
 from tests.unit.asr.model_server import ModelServer, running, stall
 
 
@@ -306,3 +308,26 @@ def zipfile_octets() -> bytes:
     with zipfile.ZipFile(octets, "w") as packed:
         packed.writestr("m/am/final.mdl", np.random.default_rng(5).bytes(100_000))
     return octets.getvalue()
+
+
+def test_promotion_and_rollback_name_the_version_as_the_list_does(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What is told can be typed again.
+    """
+    embedded = embedded_dir("models") / "intent-nl"
+    root = home / "models" / "intent-nl"
+    model, _ = load_model(embedded)
+    draft = root / "draft"
+    draft.mkdir(parents=True)
+    version = save_model(draft, model, {"note": 1})
+    draft.rename(root / version)
+    ours = read_card(embedded)["version"]
+
+    assert 0 == cli.main(["models", "promote", version, "--home", str(home)])
+    assert 0 == cli.main(["models", "rollback", "--home", str(home)])
+
+    assert [f"in use: {version}", f"in use: {ours} (embedded)"] == (
+        capsys.readouterr().out.splitlines()
+    )

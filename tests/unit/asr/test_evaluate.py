@@ -237,3 +237,11 @@ def test_number_below_zero_is_refused(option: str, capsys: pytest.CaptureFixture
         main([option, "-1"])
 
     assert f"{option}: -1 is below 0" in capsys.readouterr().err
+
+
+def test_place_without_an_engine_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A comma too many.
+    """
+    assert 2 == main(["--engines", "vosk,", "--callers", "1"])
+    assert 1 == capsys.readouterr().err.count("--engines: has a place without an engine")
