@@ -57,6 +57,11 @@ class ResolvedModel:
     engine: str | None
 
 
+def _told(error: ModelDamagedError, folder: Path) -> str:
+    """Return which file of a model has what; the folder is told by whoever shows it."""
+    return f"{error.path.relative_to(folder)}: {error.reason}"
+
+
 class ModelStore:
     """Installed models below one folder.
 
@@ -88,11 +93,11 @@ class ModelStore:
                     folder / RECORD_FILE, "the record is missing", f"remove or install {name} again"
                 )
         except ModelDamagedError as error:
-            return InstalledModel(name, folder, None, str(error))
+            return InstalledModel(name, folder, None, _told(error, folder))
         try:
             check_files(folder, record)
         except ModelDamagedError as error:
-            return InstalledModel(name, folder, record, str(error))
+            return InstalledModel(name, folder, record, _told(error, folder))
         return InstalledModel(name, folder, record)
 
     def get(self, name: str) -> InstalledModel:
@@ -111,7 +116,9 @@ class ModelStore:
             )
         if model.record is None or model.problem:
             raise ModelDamagedError(
-                model.directory, model.problem, f"run: wegwijs models install {name} --force"
+                model.directory,
+                model.problem,
+                f"install it again from where it came: wegwijs models install {name} --force",
             )
         return model
 
