@@ -95,6 +95,7 @@ def sip_settings(config: Config) -> SipSettings:
         session_timers=sip.session_timers,
         session_expires_seconds=sip.session_expires_seconds,
         name_servers=sip.name_servers,
+        trust_asserted_identity=sip.trust_asserted_identity,
         trunk=None if sip.trunk is None else Trunk(**sip.trunk.model_dump()),
     )
 

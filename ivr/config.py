@@ -139,6 +139,8 @@ class SipSection(_Section):
     session_expires_seconds: Whole = Field(default=1800, ge=90)
     name_servers: tuple[IpAddress, ...] = ()
     """DNS servers for targets by name; a slow system resolver would hold up all signalling."""
+    trust_asserted_identity: YesNo = False
+    """RFC 3325: P-Asserted-Identity names the caller, and targets of bridged calls get it too."""
     trunk: TrunkSection | None = None
     blocked_callers: tuple[str, ...] = ()
     """Numbers refused with 603; a star at the end stands for any rest."""

@@ -97,7 +97,7 @@ class PjsuaTelephony:
     # On the owner's thread.
 
     def _on_incoming(self, number: int, invite: str) -> None:
-        leg = PjsuaLeg(self._around, message.read_invitation(invite), number)
+        leg = PjsuaLeg(self._around, self._read(invite), number)
         self._legs.add(leg)
         if self._closing:
             leg.end_now()
@@ -107,13 +107,17 @@ class PjsuaTelephony:
     def _on_rejected(self, invite: str, status: int) -> None:
         if status not in _SHOWN_REFUSALS or not invite:
             return
-        invitation = message.read_invitation(invite)
+        invitation = self._read(invite)
         codecs_in_common = status != 488 and message.have_codec_in_common(
             invitation.codecs, self.settings.codecs
         )
         leg = RefusedLeg(invitation, self._loop, status, codecs_in_common=codecs_in_common)
         self._offer(leg)
         leg.end()
+
+    def _read(self, invite: str) -> message.Invitation:
+        trusts = self.settings.trust_asserted_identity
+        return message.read_invitation(invite, trusts_identity=trusts)
 
     def _offer(self, leg: Leg) -> None:
         try:

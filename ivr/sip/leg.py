@@ -55,6 +55,8 @@ class PjsuaLeg(LegBase):
         self._around = around
         self._owner = around.owner
         self._number = number
+        identity = invitation.asserted_identity
+        self._identity = {"P-Asserted-Identity": identity} if identity else {}
         self._call: Any = CallerCall(around.runtime.account, number, self)
         self._audio: CallAudio | None = None
         self._slot: FrameSlot | None = None
@@ -113,7 +115,11 @@ class PjsuaLeg(LegBase):
         self, target: str, *, method: TransferMethod, token: int, headers: Mapping[str, str]
     ) -> None:
         """See :class:`ivr.engine.ports.Leg`."""
-        self._command(partial(self._transfers.start, target, method, token, dict(headers)))
+        told = dict(headers)
+        if method is TransferMethod.BRIDGE:
+            # With a REFER the peer calls, and asserts itself who the caller is.
+            told |= self._identity
+        self._command(partial(self._transfers.start, target, method, token, told))
 
     def abandon_transfer(self, token: int) -> None:
         """See :class:`ivr.engine.ports.Leg`.

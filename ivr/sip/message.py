@@ -2,14 +2,15 @@
 
 Everything here takes what a stranger sent: nothing raises, unknown is empty or None.
 
-Sources: RFC 3261 (SIP), RFC 3264 (offer and answer), RFC 3515 (REFER), RFC 2976 (INFO).
+Sources: RFC 3261 (SIP), RFC 3264 (offer and answer), RFC 3515 (REFER), RFC 2976 (INFO), RFC 3323
+and 3325 (privacy and asserted identity).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -34,6 +35,7 @@ _STATUS_LINE: Final = re.compile(r"SIP/2\.0\s+([1-6]\d\d)", re.IGNORECASE)
 _DIGITS: Final = frozenset("0123456789*#ABCD")
 # RFC 3551, table 4: payload types that need no rtpmap.
 _STATIC_PAYLOADS: Final = {"0": "pcmu", "8": "pcma", "9": "g722"}
+_PRIVACY: Final = frozenset({"id", "user", "header"})
 _WITHHELD: Final = frozenset({"", "anonymous", "unavailable", "restricted", "unknown", "private"})
 
 
@@ -69,25 +71,43 @@ def user_part(uri: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What an INVITE says before anybody answers it. ``caller`` is personal data."""
+    """What an INVITE says before anybody answers it; who calls is personal data."""
 
     line: str
     caller: str
     sip_call_id: str
     codecs: tuple[str, ...] | None
     """Names of the offered audio codecs in lower case; None without an offer."""
+    asserted_identity: str = field(default="", repr=False)
+    """The trusted header, for who is called on the caller's behalf; empty without one, and for a
+    caller who asked for privacy."""
 
 
-def read_invitation(message: str) -> Invitation:
-    """Read the INVITE in ``message``."""
+def read_invitation(message: str, *, trusts_identity: bool = False) -> Invitation:
+    """Read the INVITE in ``message``.
+
+    Args:
+        message: Its text.
+        trusts_identity: Whether the network that sent it knows who calls, so that
+            P-Asserted-Identity counts and not From.
+    """
     request_uri = message.partition("\r\n")[0].partition(" ")[2].rpartition(" ")[0]
-    caller = user_part(header(message, "From") or "")
+    asserted = (header(message, "P-Asserted-Identity") or "") if trusts_identity else ""
+    caller = user_part(asserted or header(message, "From") or "")
+    if trusts_identity and _asks_for_privacy(message):
+        asserted = caller = ""
     return Invitation(
         line=user_part(request_uri) or user_part(header(message, "To") or ""),
         caller="" if caller.lower() in _WITHHELD else caller,
         sip_call_id=header(message, "Call-ID") or "",
         codecs=offered_codecs(message),
+        asserted_identity=asserted,
     )
+
+
+def _asks_for_privacy(message: str) -> bool:
+    wanted = {part.strip().lower() for part in (header(message, "Privacy") or "").split(";")}
+    return not wanted.isdisjoint(_PRIVACY)
 
 
 def offered_codecs(message: str) -> tuple[str, ...] | None:

@@ -121,6 +121,9 @@ class SipSettings:
     session_timers: bool = True
     """RFC 4028: a dead peer is noticed although nobody hangs up."""
     session_expires_seconds: int = 1800
+    trust_asserted_identity: bool = False
+    """Whether P-Asserted-Identity names the caller (RFC 3325), and is passed on to the targets of
+    bridged calls. Only for a carrier or exchange that lets no stranger write it."""
     trunk: Trunk | None = None
     name_servers: tuple[str, ...] = ()
     """DNS servers to ask for targets by name, SRV records included, while calls go on. Without

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,27 @@ def test_caller_who_leaves_cancels_the_bridge(pjsua_stage: PjsuaStage, tmp_path:
         messages = target.messages()
         assert "X-Wegwijs-Thema: energie" in messages
         assert "\nEvil:" not in messages
+
+
+def test_trusted_identity_travels_with_a_bridged_call(
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path
+) -> None:
+    """
+    The voorlichter's telephone shows who calls, as it would have without us.
+    """
+    stage = own_stage(trust_asserted_identity=True)
+    identity = "P-Asserted-Identity: <sip:0470123456@carrier.be>"
+    offer = sip.invite(body=sip.sdp(sip.PCMA), extra=identity)
+    with target_sipp(stage, tmp_path, sip.reply(486, first=True), sip.wait_for("ACK")) as target:
+        wait_until_bound(target.port)
+        with stage.peer(offer, *STAYS) as heard:
+            assert "0470123456" == heard.leg.caller
+            answered(stage, heard)
+            bridge(stage, heard, target)
+            assert 486 == heard.next(TransferProgress).status
+            end(stage, heard)
+        assert 0 == target.wait(within_seconds=WITHIN_SECONDS), target.errors()
+        assert identity in target.messages()
 
 
 def test_abandoned_bridge_is_cancelled_in_silence(pjsua_stage: PjsuaStage, tmp_path: Path) -> None:

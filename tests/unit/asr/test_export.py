@@ -127,3 +127,17 @@ def test_folded_layers_equal_the_network() -> None:
     assert (output_count(len(log_mel(sound))), len(PHONES)) == wanted.shape
     assert wanted.shape == got.shape
     assert np.allclose(wanted, got, atol=2e-3)
+
+
+def test_blank_cost_changes_the_odds_of_the_blank_alone() -> None:
+    """
+    The others keep their odds among themselves, the blank loses the cost against all of them.
+    """
+    torch.manual_seed(1)
+    network = AcousticNetwork(8).eval()
+    frames = _mfcc(_sound(0.12))
+
+    free, dear = _run(folded_layers(network), frames), _run(folded_layers(network, 1.5), frames)
+
+    assert np.allclose(free[:, 1:] - free[:, 1:2], dear[:, 1:] - dear[:, 1:2], atol=1e-3)
+    assert np.allclose(free[:, 0] - free[:, 1] - 1.5, dear[:, 0] - dear[:, 1], atol=1e-3)

@@ -68,6 +68,47 @@ def test_user_part(uri: str, user: str) -> None:
     assert user == message.user_part(uri)
 
 
+ASSERTED = '"Jan" <sip:0470123456@carrier.be>, <tel:+32470123456>'
+
+
+@pytest.mark.parametrize(
+    ("trusts", "extra", "caller", "passed_on"),
+    [
+        (True, (), "0470123456", ASSERTED),
+        (True, ("Privacy: none",), "0470123456", ASSERTED),
+        (True, ("Privacy: id",), "", ""),
+        (True, ("Privacy: header; ID",), "", ""),
+        (False, (), "021234567", ""),
+        (False, ("Privacy: id",), "021234567", ""),
+    ],
+)
+def test_trusted_identity_counts_more_than_from(
+    trusts: bool, extra: tuple[str, ...], caller: str, passed_on: str
+) -> None:
+    """
+    Of a stranger it counts nothing; a caller who asks for privacy has no number for us.
+    """
+    text = sip(
+        "INVITE sip:1700@a SIP/2.0",
+        "From: <sip:021234567@exchange.be>;tag=1",
+        f"P-Asserted-Identity: {ASSERTED}",
+        *extra,
+    )
+
+    read = message.read_invitation(text, trusts_identity=trusts)
+
+    assert (caller, passed_on) == (read.caller, read.asserted_identity)
+
+
+def test_trusted_network_that_asserts_nothing_leaves_from() -> None:
+    """
+    As from an exchange of one's own.
+    """
+    text = sip("INVITE sip:1700@a SIP/2.0", "From: <sip:021234567@exchange.be>;tag=1")
+
+    assert "021234567" == message.read_invitation(text, trusts_identity=True).caller
+
+
 @pytest.mark.parametrize("name", ["anonymous", "Anonymous", "unavailable", ""])
 def test_withheld_number_is_empty(name: str) -> None:
     """
