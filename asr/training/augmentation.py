@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from asr.training.examples import Example
 from asr.training.features import FRAME_BANDS, band_centres_hz, log_mel
-from asr.training.telephone import Surroundings, telephone
+from asr.training.telephone import ORDINARY, Lines, Surroundings, telephone
 
 _WARPS = 25
 
 
 def heard(
-    example: Example, surroundings: Surroundings, rng: np.random.Generator
+    example: Example, surroundings: Surroundings, rng: np.random.Generator, lines: Lines = ORDINARY
 ) -> NDArray[np.float32]:
     """Return an example's features over a random line, voices as they are.
 
@@ -25,15 +25,18 @@ def heard(
         Shape ``(t, 40)``, log-mel.
     """
     audio = example.audio.astype(np.float32) / np.float32(32768)
-    return log_mel(telephone(audio, surroundings, rng))
+    return log_mel(telephone(audio, surroundings, rng, lines))
 
 
-def varied(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def varied(
+    frames: NDArray[np.float32], rng: np.random.Generator, lines: Lines = ORDINARY
+) -> NDArray[np.float32]:
     """Draw a new tempo, vocal tract, level and tone, and hide some times and bands.
 
     Args:
         frames: Shape ``(t, 40)``, log-mel.
         rng: Source of chance.
+        lines: For their tone.
 
     Returns:
         Shape ``(t', 40)``, t' within 15 % of t.
@@ -48,7 +51,8 @@ def varied(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
     if rng.random() < 0.8:
         x = x @ _WARP_MATRICES[rng.integers(_WARPS)]
     bands = np.linspace(-1, 1, FRAME_BANDS)
-    tone = rng.normal(0, 0.4) * bands + rng.normal(0, 0.3) * (bands**2 - 0.33)
+    tilt, bow = rng.normal(0, lines.tone), rng.normal(0, 0.75 * lines.tone)
+    tone = tilt * bands + bow * (bands**2 - 0.33)
     x = x + (rng.normal(0, 0.5) + tone).astype(np.float32)
     for _ in range(2):
         start = int(rng.integers(max(1, len(x) - 20)))

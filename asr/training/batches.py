@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from asr.training.augmentation import heard, varied
 from asr.training.examples import Example
 from asr.training.network import output_count
-from asr.training.telephone import Surroundings
+from asr.training.telephone import Lines, Surroundings
 
 _BATCH_FRAMES = 6_500
 _FRAME_SAMPLES = 80
@@ -47,10 +47,15 @@ class _Line(Dataset[Heard]):
     """Examples over lines that differ in each pass, whichever worker makes them."""
 
     def __init__(
-        self, examples: list[Example], surroundings: Surroundings, seeds: tuple[int, ...]
+        self,
+        examples: list[Example],
+        surroundings: Surroundings,
+        lines: Lines,
+        seeds: tuple[int, ...],
     ) -> None:
         self._examples = examples
         self._surroundings = surroundings
+        self._lines = lines
         self._seeds = seeds
 
     def __len__(self) -> int:
@@ -59,7 +64,8 @@ class _Line(Dataset[Heard]):
     def __getitem__(self, index: int) -> Heard:
         example = self._examples[index]
         rng = np.random.default_rng([*self._seeds, index])
-        return varied(heard(example, self._surroundings, rng), rng), example.phones
+        frames = heard(example, self._surroundings, rng, self._lines)
+        return varied(frames, rng, self._lines), example.phones
 
 
 def _one_thread(_: int) -> None:
@@ -87,6 +93,7 @@ def batches(
     examples: list[Example],
     order: list[list[int]],
     surroundings: Surroundings,
+    lines: Lines,
     seeds: tuple[int, ...],
     workers: int,
 ) -> Iterator[Batch]:
@@ -96,12 +103,13 @@ def batches(
         examples: What is heard.
         order: From :func:`groups`.
         surroundings: Noises and rooms.
+        lines: How rough they are.
         seeds: Source of chance, another one for each pass.
         workers: Processes.
     """
     # The matrices of one utterance are small: a second thread would only spin.
     loader = DataLoader(
-        _Line(examples, surroundings, seeds),
+        _Line(examples, surroundings, lines, seeds),
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_collated,

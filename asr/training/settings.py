@@ -49,11 +49,11 @@ class Settings:
     vocoder_copies: int = 6
     width: int = 352
     caller_epochs: int = 8
-    epochs: int = 18
-    unseen_epochs: int = 7
-    caller_share: float = 0.3
-    human_share: float = 2.0
-    voice_share: float = 0.35
+    epochs: int = 32
+    unseen_epochs: int = 16
+    caller_share: float = 0.35
+    human_share: float = 1.5
+    voice_share: float = 0.45
     calibration_utterances: int = 60
     measured_utterances: int = 150
     vocabulary: int = 28500

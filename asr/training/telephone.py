@@ -23,6 +23,30 @@ class Surroundings:
     rooms: tuple[Audio, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """How rough the lines are.
+
+    Attributes:
+        noisy: Share of lines with noise.
+        noise_below_db: Least and most that the noise is below the speech.
+        losing: Share of lines that lose packets.
+        clipped: Share of lines on which a microphone or an amplifier clips.
+        tone: Standard deviation of the tilt of the spectrum, in nepers of power at its edges: what
+            microphones and rooms differ in.
+    """
+
+    noisy: float
+    noise_below_db: tuple[float, float]
+    losing: float
+    clipped: float
+    tone: float
+
+
+ORDINARY = Lines(noisy=0.55, noise_below_db=(5, 30), losing=0.35, clipped=0.0, tone=0.4)
+ROUGH = Lines(noisy=0.7, noise_below_db=(5, 25), losing=0.5, clipped=0.08, tone=1.0)
+
+
 def load_surroundings(folder: Path) -> Surroundings:
     """Read ``noise_*.flac`` and ``rir_*.flac``; without files there is only synthetic noise."""
     noises = tuple(_read(path) for path in sorted(folder.glob("noise_*.flac")))
@@ -80,11 +104,20 @@ def _noise(count: int, surroundings: Surroundings, rng: np.random.Generator) -> 
     return np.asarray(sound / np.float32(level + 1e-6), np.float32)
 
 
-def telephone(audio: Audio, surroundings: Surroundings, rng: np.random.Generator) -> Audio:
+def clip(audio: Audio, rng: np.random.Generator) -> Audio:
+    """Cut off peaks at 3..18 dB below the highest; the result may be as loud as can be."""
+    peak = np.float32(np.abs(audio).max() + 1e-6)
+    ceiling = peak * np.float32(10 ** (-rng.uniform(3, 18) / 20))
+    loudest = np.float32(10 ** (-rng.uniform(0, 15) / 20))
+    return np.asarray(np.clip(audio / ceiling, -1, 1) * loudest, np.float32)
+
+
+def telephone(
+    audio: Audio, surroundings: Surroundings, rng: np.random.Generator, lines: Lines = ORDINARY
+) -> Audio:
     """Send one utterance through a random room, line and codec, with some quiet around it.
 
-    Half of the lines carry noise at 5..30 dB below the speech, a third lose packets, before the
-    codec or after it.
+    Packets are lost before the codec or after it.
     """
     if surroundings.rooms and rng.random() < 0.2:
         room = surroundings.rooms[rng.integers(len(surroundings.rooms))]
@@ -97,14 +130,16 @@ def telephone(audio: Audio, surroundings: Surroundings, rng: np.random.Generator
     audio = audio * (level / (np.float32(np.sqrt(np.mean(audio**2))) + np.float32(1e-6)))
     quiet = [np.zeros(rng.integers(800, 4000), np.float32) for _ in range(2)]
     audio = np.concatenate([quiet[0], audio, quiet[1]])
-    if rng.random() < 0.55:
-        below = np.float32(10 ** (-rng.uniform(5, 30) / 20))
+    if rng.random() < lines.noisy:
+        below = np.float32(10 ** (-rng.uniform(*lines.noise_below_db) / 20))
         audio = audio + _noise(len(audio), surroundings, rng) * (level * below)
     elif rng.random() < 0.6:
         hiss = np.float32(10 ** rng.uniform(-4.5, -3.2))
         audio = audio + rng.standard_normal(len(audio), np.float32) * hiss
+    if lines.clipped and rng.random() < lines.clipped:
+        audio = clip(audio, rng)
     audio = np.clip(audio + np.float32(rng.normal(0, 0.003)), -1, 1)
-    loss = rng.uniform(0.01, 0.12) if rng.random() < 0.35 else 0.0
+    loss = rng.uniform(0.01, 0.12) if rng.random() < lines.losing else 0.0
     early = rng.random() < 0.5
     if loss and early:
         audio = lose_packets(audio, loss, rng)

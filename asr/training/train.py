@@ -25,7 +25,7 @@ from asr.training.card import add_facts
 from asr.training.examples import Example, load_examples
 from asr.training.network import AcousticNetwork
 from asr.training.settings import Settings
-from asr.training.telephone import Surroundings, load_surroundings
+from asr.training.telephone import ORDINARY, ROUGH, Lines, Surroundings, load_surroundings
 
 CALLERS_STAGE = "callers"
 PEOPLE_STAGE = "network"
@@ -53,12 +53,14 @@ class Stage:
         epochs: Passes; the learning rate falls to zero over them.
         shares: How often each pass hears the examples of a kind: 0.4 for a random part of them, 2
             for each one twice, over two lines.
+        lines: How rough they are.
         seed: Source of chance.
     """
 
     name: str
     epochs: int
     shares: dict[str, float]
+    lines: Lines
     seed: int
 
     def choose(self, examples: list[Example], rng: np.random.Generator) -> list[Example]:
@@ -72,7 +74,13 @@ class Stage:
 
 def callers_stage(settings: Settings) -> Stage:
     """Return the first stage: callers, other languages and noise."""
-    return Stage(name=CALLERS_STAGE, epochs=settings.caller_epochs, shares={}, seed=settings.seed)
+    return Stage(
+        name=CALLERS_STAGE,
+        epochs=settings.caller_epochs,
+        shares={},
+        lines=ORDINARY,
+        seed=settings.seed,
+    )
 
 
 def people_stage(settings: Settings, name: str = PEOPLE_STAGE, epochs: int = 0) -> Stage:
@@ -88,7 +96,13 @@ def people_stage(settings: Settings, name: str = PEOPLE_STAGE, epochs: int = 0) 
         "humans": settings.human_share,
         "voices": settings.voice_share,
     }
-    return Stage(name=name, epochs=epochs or settings.epochs, shares=shares, seed=settings.seed + 1)
+    return Stage(
+        name=name,
+        epochs=epochs or settings.epochs,
+        shares=shares,
+        lines=ROUGH,
+        seed=settings.seed + 1,
+    )
 
 
 def edit_distance(said: list[int], heard: list[int]) -> int:
@@ -245,7 +259,8 @@ def train_stage(
         order = groups(chosen, rng)
         hours = sum(len(example.audio) for example in chosen) / 28_800_000
         losses: list[float] = []
-        made = batches(chosen, order, surroundings, (stage.seed, 8, epoch), settings.threads)
+        seeds = (stage.seed, 8, epoch)
+        made = batches(chosen, order, surroundings, stage.lines, seeds, settings.threads)
         for step, batch in enumerate(made):
             rate = _learning_rate((epoch + step / len(order)) / stage.epochs)
             losses.append(_one_step(network, optimiser, batch, rate, device))
