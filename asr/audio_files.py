@@ -19,6 +19,8 @@ MOST_CHANNELS = 32
 LOWEST_HZ, HIGHEST_HZ = 4000, 192_000
 """Rates that recordings of speech have; others are a header's lie."""
 _BLOCK_SECONDS = 4
+_LEAST_LEFT = 1e-3
+"""Of the loudest channel's power, in the mean of channels that do not cancel each other."""
 _CONVERT = "convert it to WAV or FLAC"
 
 Samples = NDArray[np.float32]
@@ -88,7 +90,24 @@ def _mono_blocks(path: Path, stream: soundfile.SoundFile) -> Iterator[Samples]:
             return
         if not np.isfinite(block).all():
             raise AudioUnreadableError(path, "holds samples that are no numbers", _CONVERT)
-        yield block.mean(axis=1, dtype=np.float32)
+        yield _mono(block)
+
+
+def _mono(block: Samples) -> Samples:
+    """Return the channels' mean, shape ``(n,)``; the loudest channel where the mean is silence.
+
+    So sounds a recording of which one side was wired the other way round.
+
+    Args:
+        block: Shape ``(n, channels)``.
+    """
+    mean: Samples = block.mean(axis=1, dtype=np.float32)
+    if block.shape[1] == 1:
+        return mean
+    powers = np.square(block - block.mean(axis=0)).mean(axis=0)
+    if np.var(mean) >= _LEAST_LEFT * powers.max():
+        return mean
+    return np.asarray(block[:, int(powers.argmax())], np.float32)
 
 
 def _resampled(blocks: Iterator[Samples], from_hz: int, to_hz: int) -> Iterator[Samples]:

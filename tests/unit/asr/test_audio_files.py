@@ -43,6 +43,20 @@ def test_rates_channels_and_formats_sound_alike(
     assert 0.5 * 32767 / np.sqrt(2) == pytest.approx(pcm.astype(np.float64).std(), rel=0.03)
 
 
+def test_side_wired_the_other_way_round_does_not_cancel_speech(tmp_path: Path) -> None:
+    """
+    The mean of both sides would be silence.
+    """
+    plain = read_speech(_write(tmp_path / "plain.wav", 8000))
+    tone, rate_hz = soundfile.read(tmp_path / "plain.wav")
+    soundfile.write(tmp_path / "turned.wav", np.stack([tone, -tone], axis=1), rate_hz)
+
+    turned = read_speech(tmp_path / "turned.wav")
+
+    assert np.abs(plain).max() > 1000
+    assert np.allclose(plain, turned, atol=2)
+
+
 def test_constant_offset_is_removed(tmp_path: Path) -> None:
     """
     A faulty sound card's offset does not reach the recogniser.
