@@ -67,6 +67,7 @@ def _arguments(arguments: list[str] | None) -> tuple[list[str], Settings]:
             width=32,
             caller_epochs=1,
             epochs=1,
+            settling_epochs=1,
             vocabulary=1500,
         )
         if settings.model_dir == plain.model_dir:

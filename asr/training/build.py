@@ -23,7 +23,7 @@ from asr.training.lexicon import UNKNOWN_WORD, choose_vocabulary, make_lexicon, 
 from asr.training.model_folder import write_acoustics, write_configuration, write_words
 from asr.training.phones import PHONES
 from asr.training.settings import UTTERANCES, Settings
-from asr.training.train import PEOPLE_STAGE, load_network, network_file
+from asr.training.train import SETTLING_STAGE, load_network, network_file
 from asr.training.voices import TRAINING_VOICES
 
 
@@ -48,8 +48,8 @@ class Tuning:
     unknown_cost: float = 6.0
     domain_share: float = 0.6
     early_words: int = 100
-    bigrams: int = 140_000
-    trigrams: int = 76_000
+    bigrams: int = 134_000
+    trigrams: int = 70_000
 
 
 def _counts(sentences: list[str]) -> Counter[str]:
@@ -151,7 +151,7 @@ def build_model(settings: Settings, tuning: Tuning, model_dir: Path) -> None:
     """Write a whole model folder, anew."""
     if model_dir.is_dir():
         shutil.rmtree(model_dir)
-    network = load_network(network_file(settings.work_dir, PEOPLE_STAGE))
+    network = load_network(network_file(settings.work_dir, SETTLING_STAGE))
     write_acoustics(network, model_dir)
     add_facts(
         settings.work_dir,

@@ -28,10 +28,13 @@ class Settings:
         width: Channels of the network.
         caller_epochs: Passes over the callers alone.
         epochs: Passes over callers and people, after those.
+        settling_epochs: Passes over ordinary lines at the end.
         unseen_epochs: Instead of those, when a speaker is left out to be measured.
         caller_share: How often each of these passes hears a caller's utterance.
         human_share: Likewise a recording; 2 for twice, over two lines.
         voice_share: Likewise a vocoder copy.
+        settling_human_share: Of a recording, in the passes at the end.
+        settling_voice_share: Of a vocoder copy, in those.
         calibration_utterances: Of each kind, to calibrate confidences with; 0 leaves that out.
         measured_utterances: Callers of each condition on the card; 0 leaves measuring out.
         vocabulary: Words in the recogniser, most useful first.
@@ -50,10 +53,13 @@ class Settings:
     width: int = 352
     caller_epochs: int = 8
     epochs: int = 32
+    settling_epochs: int = 5
     unseen_epochs: int = 16
     caller_share: float = 0.35
     human_share: float = 1.5
     voice_share: float = 0.45
+    settling_human_share: float = 3.0
+    settling_voice_share: float = 0.3
     calibration_utterances: int = 60
     measured_utterances: int = 150
     vocabulary: int = 28500

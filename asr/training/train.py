@@ -1,7 +1,9 @@
 """CTC training with progress, remaining time, checkpoints and resume.
 
-It has two stages. The first hears callers only; the second hears people too and begins where the
-first ended, so that leaving out a speaker (:mod:`asr.training.unseen`) repeats the second alone.
+It has three stages. The first hears callers only; the second hears people too, over rough lines,
+and begins where the first ended, so that leaving out a speaker (:mod:`asr.training.unseen`) repeats
+the second alone. The last settles, at a low rate, on ordinary lines and mostly people: what rough
+lines cost on good ones comes back, and what they taught stays.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ from asr.training.settings import Settings
 from asr.training.telephone import ORDINARY, ROUGH, Lines, Surroundings, load_surroundings
 
 CALLERS_STAGE = "callers"
-PEOPLE_STAGE = "network"
+PEOPLE_STAGE = "people"
+SETTLING_STAGE = "settled"
 _PEAK_RATE = 2.5e-3
+_SETTLING_RATE = 6e-4
 _WARM_UP = 0.06
 """Share of the steps in which the learning rate rises; it then falls to zero as a cosine."""
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -55,6 +59,7 @@ class Stage:
             for each one twice, over two lines.
         lines: How rough they are.
         seed: Source of chance.
+        peak_rate: Highest learning rate.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Stage:
     shares: dict[str, float]
     lines: Lines
     seed: int
+    peak_rate: float = _PEAK_RATE
 
     def choose(self, examples: list[Example], rng: np.random.Generator) -> list[Example]:
         """Return what one pass hears."""
@@ -102,6 +108,23 @@ def people_stage(settings: Settings, name: str = PEOPLE_STAGE, epochs: int = 0) 
         shares=shares,
         lines=ROUGH,
         seed=settings.seed + 1,
+    )
+
+
+def settling_stage(settings: Settings) -> Stage:
+    """Return the last stage."""
+    shares = {
+        "callers": settings.caller_share,
+        "humans": settings.settling_human_share,
+        "voices": settings.settling_voice_share,
+    }
+    return Stage(
+        name=SETTLING_STAGE,
+        epochs=settings.settling_epochs,
+        shares=shares,
+        lines=ORDINARY,
+        seed=settings.seed + 2,
+        peak_rate=_SETTLING_RATE,
     )
 
 
@@ -160,15 +183,15 @@ def load_set(work_dir: Path, name: str) -> list[Example]:
     return load_examples(path) if path.is_file() else []
 
 
-def _learning_rate(progress: float) -> float:
+def _learning_rate(progress: float, peak: float) -> float:
     if progress < _WARM_UP:
-        return _PEAK_RATE * (0.04 + 0.96 * progress / _WARM_UP)
+        return peak * (0.04 + 0.96 * progress / _WARM_UP)
     fall = math.cos(math.pi * (progress - _WARM_UP) / (1 - _WARM_UP))
-    return _PEAK_RATE * 0.5 * (1 + fall) + 2e-6
+    return peak * 0.5 * (1 + fall) + 2e-6
 
 
 def train(settings: Settings) -> Path:
-    """Train both stages on the examples in the work folder; goes on from a checkpoint.
+    """Train all stages on the examples in the work folder; goes on from a checkpoint.
 
     Returns:
         The path of the trained network.
@@ -183,13 +206,15 @@ def train(settings: Settings) -> Path:
         )
     first = train_stage(settings, callers_stage(settings), callers, start_from=None)
     humans = load_set(settings.work_dir, "humans")
-    stage = people_stage(settings)
-    path = train_stage(settings, stage, [*callers, *humans], start_from=first)
+    examples = [*callers, *humans]
+    second = train_stage(settings, people_stage(settings), examples, start_from=first)
+    path = train_stage(settings, settling_stage(settings), examples, start_from=second)
     add_facts(
         settings.work_dir,
         caller_epochs=settings.caller_epochs,
         epochs=settings.epochs,
         unseen_epochs=settings.unseen_epochs,
+        settling_epochs=settings.settling_epochs,
         caller_percent=round(100 * settings.caller_share),
         human_share=settings.human_share,
         voice_percent=round(100 * settings.voice_share),
@@ -262,7 +287,7 @@ def train_stage(
         seeds = (stage.seed, 8, epoch)
         made = batches(chosen, order, surroundings, stage.lines, seeds, settings.threads)
         for step, batch in enumerate(made):
-            rate = _learning_rate((epoch + step / len(order)) / stage.epochs)
+            rate = _learning_rate((epoch + step / len(order)) / stage.epochs, stage.peak_rate)
             losses.append(_one_step(network, optimiser, batch, rate, device))
             average.update_parameters(network)
             if step % 100 == 99:
