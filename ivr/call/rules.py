@@ -77,9 +77,9 @@ class Timers:
 class Costs:
     """Seconds of citizen and voorlichter time that an action costs."""
 
-    misroute_seconds: float = 85.0
+    misroute_seconds: float = 80.0
     """A blind misroute: 65 s in which the wrong voorlichter listens, explains and sends the caller
-    on (the published figure), and 20 s in which the caller waits for the second desk."""
+    on (the published figure), and 15 s in which the caller waits for the second desk."""
     misroute_seconds_by_thema: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({})
     )

@@ -94,7 +94,7 @@ def test_values_arrive_where_they_belong() -> None:
         Target("sip:701@pbx.example.be"),
         Target("sips:702@pbx.example.be", Method.BRIDGE, 30.0),
     ) == config.groups["energie"].call_targets()
-    assert (12.0, 90.0, 85.0) == (
+    assert (12.0, 90.0, 80.0) == (
         config.timers.menu_seconds,
         config.costs.misroute("energie"),
         config.costs.misroute("onderwijs"),
