@@ -34,8 +34,12 @@ def test_caller_hears_the_voorlichter(tmp_path: Path) -> None:
     """
     One agent calls the other: the group, its header and the voice arrive, both ends report.
     """
-    record = tmp_path / "call.wav"
-    with Agent("contact_centre_agent", "--group", "energie", "--ring-seconds", "0.2") as centre:
+    record, voice = tmp_path / "call.wav", tmp_path / "voice.wav"
+    # So long that a busy machine may lose its first second: the caller waits for its end.
+    note = 6000 * np.sin(2 * np.pi * 440 * np.arange(3 * 8000) / 8000)
+    soundfile.write(voice, note.astype(np.int16), 8000)
+    options = ("--group", "energie", "--ring-seconds", "0.2", "--voice", str(voice))
+    with Agent("contact_centre_agent", *options) as centre:
         port = centre.until("ready")["ports"]["udp"]
         with Agent(
             "caller_agent",
