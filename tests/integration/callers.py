@@ -94,7 +94,13 @@ def full_house(phone: Phone, count: int) -> Iterator[None]:
     """As many callers as may come, all of them answered; they hang up at the end."""
     with ExitStack() as running:
         callers = [running.enter_context(sipp_caller(phone, n)) for n in range(count)]
-        phone.until("full house", lambda: are_heard(phone, count))
+
+        def all_heard() -> bool:
+            for one in callers:
+                one.check()
+            return are_heard(phone, count)
+
+        phone.until("full house", all_heard)
         yield
         for one in callers:
             one.go_on()

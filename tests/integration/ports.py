@@ -3,12 +3,15 @@
 import random
 import socket
 
+_next: dict[tuple[int, int], int] = {}
+"""Where the search goes on, for each span of ports."""
+
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
     """Return a loopback port that was free a moment ago, UDP unless ``kind`` says otherwise.
 
     Raises:
-        OSError: No free port was found in fifty tries.
+        OSError: There is none.
     """
     return free_range(1, kind=kind)
 
@@ -23,16 +26,24 @@ def free_range(
     """Return the first of ``count`` adjacent free ports, an even number.
 
     The range lies below the kernel's ephemeral ports, so that no client socket lands in it, nor a
-    service that lets the system choose.
+    service that lets the system choose. Whoever asked before may bind its ports only later, or one
+    for each call: each answer therefore lies behind the one before, and a port comes back only
+    when the span has been gone through.
 
     Raises:
-        OSError: No free range was found in fifty tries.
+        OSError: There is no free range.
     """
-    for _ in range(50):
-        # Not random.random(): the random test order seeds it, alike in every test run.
-        first = random.SystemRandom().randrange(low, high - count, 2)
-        if all(_is_free(port, kind) for port in range(first, first + count)):
+    # Not random.random(): the random test order seeds it, alike in every test run.
+    first = _next.get((low, high)) or random.SystemRandom().randrange(low, high, 2)
+    for _ in range(high - low):
+        if first + count > high:
+            first = low
+        taken = [port for port in range(first, first + count) if not _is_free(port, kind)]
+        if not taken:
+            end = first + count
+            _next[low, high] = end + end % 2
             return first
+        first = taken[-1] + 1 + (taken[-1] + 1) % 2
     raise OSError(f"no {count} adjacent free ports between {low} and {high}")
 
 

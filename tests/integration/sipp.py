@@ -182,6 +182,16 @@ class Sipp:
                 f"SIPp {self._name} is not done after {within_seconds:.0f} s: {self.errors()}"
             ) from None
 
+    def check(self) -> None:
+        """See that it has not failed, before more is waited for.
+
+        Raises:
+            RuntimeError: It has; the text holds what it complained of.
+        """
+        code = self._process.poll() if self._process is not None else None
+        if code:
+            raise RuntimeError(f"SIPp {self._name} ended with {code}: {self.errors()}")
+
     def errors(self) -> str:
         """Return what SIPp complained of."""
         files = (self._output, self._folder / f"{self._name}.errors")
