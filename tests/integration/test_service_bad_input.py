@@ -1,4 +1,4 @@
-"""Callers, targets and disks that misbehave, against a real phone process.
+"""Callers and targets that misbehave, against a real phone process.
 
 Callers are the demo's agents and SIPp. Every call ends in one complete record, no caller is
 stranded, and what a call used is free for the next one.
@@ -8,8 +8,6 @@ One file, because all of it misuses the same phone: starting one costs more than
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +16,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ivr.contacts.records import UNFINISHED
@@ -34,6 +31,7 @@ from tests.integration.callers import (
     sipp_caller,
     spoken,
 )
+from tests.integration.datagrams import ask, options, torture
 from tests.integration.phone import WITHIN_SECONDS, Phone, configuration, short_prompts
 from tests.integration.sipp import Sipp
 from tests.sip import scenarios as sip
@@ -117,49 +115,6 @@ def phone(
 # --- refused before the answer ----------------------------------------------------------
 
 
-def ask(phone: Phone, line: str, *, number: str = "0470123456", codec: int = 8) -> str:
-    """The final answer to an INVITE, as text; it is acknowledged."""
-    return _ask(phone, "INVITE", line, number, f"m=audio 40000 RTP/AVP {codec}")
-
-
-def options(phone: Phone) -> str:
-    """The answer to OPTIONS, as text."""
-    return _ask(phone, "OPTIONS", "1700", "dispatcher", "")
-
-
-def _ask(phone: Phone, method: str, line: str, number: str, media: str) -> str:
-    lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", media, ""]
-    body = "\r\n".join(lines) if media else ""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-        peer.bind(("127.0.0.1", 0))
-        peer.settimeout(WITHIN_SECONDS)
-        ours, name = peer.getsockname()[1], f"z9hG4bK{time.monotonic_ns()}"
-
-        def message(verb: str, to_tag: str, text: str) -> bytes:
-            head = (
-                f"{verb} sip:{line}@127.0.0.1 SIP/2.0",
-                f"Via: SIP/2.0/UDP 127.0.0.1:{ours};branch={name}",
-                f"From: <sip:{number}@127.0.0.1>;tag={name}",
-                f"To: <sip:{line}@127.0.0.1>{to_tag}",
-                f"Call-ID: {name}",
-                f"CSeq: 1 {verb}",
-                f"Contact: <sip:{number}@127.0.0.1:{ours}>",
-                "Max-Forwards: 70",
-                *(["Content-Type: application/sdp"] if text else []),
-                f"Content-Length: {len(text)}",
-            )
-            return ("\r\n".join((*head, "", "")) + text).encode()
-
-        address = ("127.0.0.1", phone.sip_ports["udp"])
-        peer.sendto(message(method, "", body), address)
-        while (answer := peer.recv(4096).decode()).startswith("SIP/2.0 1"):
-            continue
-        tag = next((line for line in answer.splitlines() if line.startswith("To:")), "")
-        if method == "INVITE":
-            peer.sendto(message("ACK", ";tag=" + tag.partition(";tag=")[2], ""), address)
-        return answer
-
-
 def test_caller_without_a_codec_in_common_is_refused(phone: Phone) -> None:
     """
     488, and a record that says refused.
@@ -232,42 +187,6 @@ def test_draining_phone_refuses_and_says_so(tmp_path: Path, prompts: Path) -> No
 
 
 # --- datagrams ----------------------------------------------------------------------------
-
-
-def torture(port: int) -> list[bytes]:
-    """Messages in the manner of RFC 4475, and noise."""
-    via = "Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK"
-    rest = "From: <sip:0470111222@a>;tag=1\r\nTo: <sip:1700@b>\r\nCSeq: 1 INVITE\r\n"
-    uri = f"sip:1700@127.0.0.1:{port}"
-    texts = (
-        # 3.1.2.1: a Via that cannot be read; 3.1.2.2: a negative length.
-        f"INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.15;;,;,,\r\nCall-ID: a\r\n{rest}\r\n",
-        f"INVITE {uri} SIP/2.0\r\n{via}b\r\nCall-ID: b\r\n{rest}Content-Length: -999\r\n\r\n",
-        # 3.1.2.4: numbers out of range.
-        f"REGISTER {uri} SIP/2.0\r\n{via}c\r\nCall-ID: c\r\nFrom: <sip:a@b>;tag=1\r\n"
-        "To: <sip:a@b>\r\nCSeq: 36893488147419103232 REGISTER\r\n"
-        "Max-Forwards: 300\r\nExpires: 10000000000000\r\n\r\n",
-        # 3.1.2.6: an unterminated quotation; 3.1.2.16: an unknown version; 3.1.2.17: methods
-        f'INVITE {uri} SIP/2.0\r\n{via}d\r\nCall-ID: d\r\nTo: "Mr J. User <sip:a@b>\r\n'
-        "From: <sip:a@b>;tag=1\r\nCSeq: 1 INVITE\r\n\r\n",
-        f"OPTIONS {uri} SIP/7.0\r\n{via}e\r\nCall-ID: e\r\n{rest}\r\n",
-        f"OPTIONS {uri} SIP/2.0\r\n{via}f\r\nCall-ID: f\r\n{rest}Max-Forwards: 70\r\n\r\n",
-        # 3.3.1: required fields are missing; 3.3.8: many Call-IDs; 3.3.2: an unknown scheme.
-        f"INVITE {uri} SIP/2.0\r\nCSeq: 193942 INVITE\r\n{via}g\r\n\r\n",
-        f"INVITE {uri} SIP/2.0\r\n{via}h\r\nCall-ID: h\r\nCall-ID: hh\r\n{rest}\r\n",
-        f"OPTIONS nobodyKnowsThisScheme:x SIP/2.0\r\n{via}i\r\nCall-ID: i\r\n{rest}\r\n",
-        # SDP that is none, huge headers, responses to nothing.
-        f"INVITE {uri} SIP/2.0\r\n{via}j\r\nCall-ID: j\r\n{rest}Contact: <sip:a@127.0.0.1:9>\r\n"
-        "Max-Forwards: 70\r\nContent-Type: application/sdp\r\nContent-Length: 9\r\n\r\nm=audio \0",
-        f"INVITE {uri} SIP/2.0\r\n{via}k\r\nCall-ID: k\r\n{rest}X-Long: {'a' * 60_000}\r\n\r\n",
-        f"SIP/2.0 200 OK\r\n{via}l\r\nCall-ID: l\r\n{rest}\r\n",
-        "SIP/2.0 4294967301 better not break\r\n\r\n",
-        f"INVITE {uri}",
-        "\r\n\r\n\0\0\0\0",
-    )
-    rng = np.random.default_rng(4475)
-    noise = [rng.bytes(int(size)) for size in rng.integers(1, 1500, 40)]
-    return [text.encode("latin-1") for text in texts] + noise
 
 
 def test_malformed_datagrams_harm_nobody(phone: Phone) -> None:
@@ -368,69 +287,6 @@ def test_test_call_that_is_broken_off_hangs_up(phone: Phone, number: signal.Sign
 
     assert "Traceback" not in said + complained
     assert ("abandoned", 200) == (newest(phone, since).outcome, newest(phone, since).sip_status)
-
-
-# --- a disk that is full ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("a small file system needs root and mount")
-    done = subprocess.run(mount, capture_output=True, text=True, timeout=30, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no small file system can be made here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], timeout=30, check=True)
-
-
-def test_full_disk_costs_no_caller_the_way(
-    tiny_disk: Path, tmp_path: Path, prompts: Path, centre: Centre, question: Path
-) -> None:
-    """
-    The caller reaches the group, what could not be written is counted, and once there is room the
-    record is whole.
-    """
-    tables = configuration(
-        {
-            "prompts": {"recordings": prompts},
-            "recognition": {"deadline_seconds": 30.0},
-            "timers": {"deciding_seconds": 40.0},
-        },
-        target=centre.at("algemeen"),
-    )
-    with Phone(tmp_path, tables, home=tiny_disk / "home") as phone:
-        since = time.time()
-        filler = tiny_disk / "filler"
-        with filler.open("wb", buffering=0) as file:
-            try:
-                while file.write(b"x" * 4096):
-                    continue
-            except OSError:
-                full = True
-        assert full
-        with caller(phone, "--talk-seconds", "0.3") as agent:
-            agent.until("answered")
-            phone.until_state("listening")
-            agent.command(do="say", file=str(question))
-            agent.until("transferred")
-            agent.until("summary")
-        phone.until("retry", lambda: phone.metric("wegwijs_contact_retries_total") > 0)
-        phone.until(
-            "recording that failed",
-            lambda: phone.metric("wegwijs_disk_jobs_total", result="failed") > 0,
-        )
-        assert 0 == phone.metric("wegwijs_contact_records_total", fate="lost")
-        filler.unlink()
-        record = newest(phone, since)
-
-        assert "routed" == record.outcome
-        assert "Traceback" not in phone.stderr
-        assert any("disk is full" in line for line in phone.stderr.splitlines())
 
 
 # --- what stays private -----------------------------------------------------------------------
