@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ivr.call.rules import CallRules, Method, Target
-from ivr.contacts.records import CallEnded, ContactRecord, TransferTried
+from ivr.contacts.records import CallEnded, ContactRecord, OtherReadingHeard, TransferTried
 from ivr.engine.background import BackgroundPass
 from ivr.engine.breaker import BreakerRules
 from ivr.engine.engine import Component, Engine
@@ -261,3 +261,10 @@ def stage(rules: CallRules = RULES, **settings: Any) -> Iterator[Stage]:
 def results(s: Stage) -> list[tuple[str, str, str, int | None]]:
     """What became of every attempt."""
     return [(r.target, r.method, r.result, r.sip_status) for r in s.records(TransferTried)]
+
+
+def readings(s: Stage) -> list[tuple[str, str, str, str]]:
+    """Other readings: how heard, engine, words, failure."""
+    return [
+        (r.heard_in, r.recogniser, r.transcript, r.failure) for r in s.records(OtherReadingHeard)
+    ]
