@@ -46,12 +46,15 @@ class Calibration:
         confidence: Weight of the decoder's confidence, as log-odds.
         cost_per_letter: Weight of the best path's cost for each letter recognised.
         partial: For words of unfinished speech, where no cost is known.
+        fallback: Share right of the words of a partial that stand where the final result was
+            empty: by then the decoder has taken all of it for no word.
     """
 
     bias: float
     confidence: float
     cost_per_letter: float
     partial: PartialCalibration = PartialCalibration()
+    fallback: float = 1.0
 
     def apply(self, confidence: float, cost_per_letter: float) -> float:
         """Return the calibrated confidence, 0..1."""
@@ -77,6 +80,7 @@ class Calibration:
                 partial=PartialCalibration(
                     **{name: _number(value) for name, value in partial.items()}
                 ),
+                fallback=_number(numbers.get("fallback", 1.0)),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ModelDamagedError(

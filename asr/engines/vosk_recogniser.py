@@ -336,6 +336,8 @@ class VoskRecogniser:
     def _fallback(self) -> Transcript:
         """Return the last stable partial: the final was empty although words had been heard."""
         words, confidence = self._guesses.last_stable
+        if self._calibration is not None:
+            confidence = min(confidence, max(0.0, self._calibration.fallback))
         share = self._samples / RATE_HZ / len(words)
         return Transcript(
             text=" ".join(words),

@@ -51,6 +51,7 @@ class Outcome:
         final_seconds: Wait for the transcript after the last sample.
         words: Each word's confidence, and whether it was right.
         partial_words: The same of the partials halfway, for words that are not final.
+        is_fallback: See :class:`asr.recogniser.Transcript`.
     """
 
     item: Item
@@ -62,6 +63,7 @@ class Outcome:
     final_seconds: float
     words: tuple[Judged, ...] = ()
     partial_words: tuple[Judged, ...] = ()
+    is_fallback: bool = False
 
     @property
     def right_share(self) -> float:
@@ -139,6 +141,7 @@ def recognise(engine: Engine, item: Item) -> Outcome:
         max(0.0, now - len(item.pcm) / RATE_HZ) + took,
         words,
         tuple(partial_words),
+        transcript.is_fallback,
     )
 
 

@@ -110,11 +110,14 @@ def calibrate(model_dir: Path, data_dir: Path, count: int, seed: int) -> Calibra
     engine.calibration = recorder
     rows: list[tuple[float, float]] = []
     shares: list[float] = []
+    fallbacks: list[float] = []
     partial_words: list[Judged] = []
     for item in _items(data_dir, count, seed):
         recorder.asked.clear()
         outcome = recognise(engine, item)
         partial_words.extend(outcome.partial_words)
+        if outcome.is_fallback:
+            fallbacks.append(outcome.right_share)
         if recorder.asked:
             rows.append(recorder.asked[0])
             shares.append(outcome.right_share)
@@ -128,6 +131,8 @@ def calibrate(model_dir: Path, data_dir: Path, count: int, seed: int) -> Calibra
             [word for word in partial_words if word.confidence != _NEWEST],
             [word.right for word in partial_words if word.confidence == _NEWEST],
         ),
+        # Rare: as if one more had been half right.
+        round((sum(fallbacks) + 0.5) / (len(fallbacks) + 1), 4),
     )
     found.save(target)
     print(f"calibration over {len(rows)} utterances: {found}", flush=True)

@@ -241,14 +241,14 @@ def test_other_languages_are_not_taken_for_dutch(engine: Engine, language: str, 
 @needs_espeak
 def test_languages_that_are_no_dutch_are_hardly_ever_believed(engine: Engine) -> None:
     """
-    Of 36 sentences in nine languages at most six reach a confidence of 0.5, and of sounds without
+    Of 36 sentences in nine languages at most one reaches a confidence of 0.5, and of sounds without
     speech none.
     """
     believed = {"other languages": 0, "no speech": 0}
     for item in (*not_dutch(2, 5), *not_dutch(2, 6)):
         believed[item.condition] += transcribe_pcm(engine, item.pcm).confidence >= 0.5
 
-    assert believed["other languages"] <= 6
+    assert believed["other languages"] <= 1
     assert 0 == believed["no speech"]
 
 

@@ -91,7 +91,7 @@ def test_calibration_is_kept_with_its_part_for_partials(tmp_path: Path) -> None:
     What is written is read again; a number that is none is damage.
     """
     path = tmp_path / "confidence.json"
-    calibration = Calibration(1.0, 0.5, -2.0, PartialCalibration(-0.8, 1.1, 0.5))
+    calibration = Calibration(1.0, 0.5, -2.0, PartialCalibration(-0.8, 1.1, 0.5), 0.04)
     calibration.save(path)
 
     assert calibration == Calibration.load(path)
