@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +31,6 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 OTHER = np.random.default_rng(2).bytes(300_000)
 QUICK = Patience(stall_seconds=5.0, attempts=3, pause_seconds=0.01)
 ONCE = Patience(stall_seconds=5.0, attempts=1, pause_seconds=0.01)
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with running() as started:
-        yield started
 
 
 @pytest.fixture
