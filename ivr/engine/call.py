@@ -16,10 +16,11 @@ from ivr.call import events as ev
 from ivr.call.confirmation import read_answer
 from ivr.call.machine import CallMachine, UndeclaredEventError
 from ivr.call.prompts import SpokenPrompt
-from ivr.call.rules import Method
 from ivr.call.states import CallState, Outcome
 from ivr.engine import ports
+from ivr.engine.handover import Handover
 from ivr.engine.hearing import Hearing
+from ivr.engine.keys import Keys
 from ivr.engine.lines import Line
 from ivr.engine.register import CallRegister
 from ivr.engine.session import Heard
@@ -29,8 +30,6 @@ from ivr.errors import WegwijsError
 
 _log = structlog.get_logger("wegwijs.call")
 
-_SAME_KEY_SECONDS = 0.5
-"""The tone and the event of one key arrive within this of each other."""
 _FORGET_SECONDS = 10.0
 """A leg that was told to hang up and does not say so is forgotten after this."""
 
@@ -77,10 +76,11 @@ class Call:
             understood=self._understood,
             idle=self._perhaps_gone,
         )
+        self._keys = Keys()
+        self._handover = Handover(leg, register, tools.observer, self.handle)
         self._open_since = float("inf")
         """On the loop's clock; what the audio thread told before is about somebody else's audio:
         a slot is used again by the next call."""
-        self._refers: set[int] = set()
         self._last_energy_seconds: float | None = None
         """On the slot's clock; set from the end of a turn to our next prompt."""
         self._events: deque[ev.Event] = deque()
@@ -90,8 +90,6 @@ class Call:
         self._ended = False
         self._gone = False
         self._began = tools.loop.time()
-        self._last_key = ("", False, 0.0)
-        """Digit, whether it came as a tone, and when. Personal data: never shown."""
         tools.observer.state_changed(line.number, None, CallState.OFFERED)
         leg.listener = self.leg_event
 
@@ -129,7 +127,7 @@ class Call:
             case ports.DigitPressed(digit=digit):
                 self._key(digit, inband=False)
             case ports.TransferProgress():
-                self._transfer_news(event)
+                self._handover.news(event)
             case ports.TargetHungUp(token=token):
                 self.handle(ev.TargetHungUp(attempt=token))
             case ports.MediaLost():
@@ -160,19 +158,9 @@ class Call:
                 self._tools.observer.frames_dropped(count)
 
     def _key(self, digit: str, *, inband: bool) -> None:
-        """Take a key once, also from a trunk that sends it both as an event and as a tone."""
-        try:
-            key = ev.Digit(digit)
-        except ValueError:
-            # RFC 4733 numbers more events than keys (a hook flash is 16). No fault of ours, so
-            # none is counted: a caller could raise an alarm with it.
-            return
-        now = self._tools.loop.time()
-        last_digit, last_inband, at = self._last_key
-        self._last_key = (digit, inband, now)
-        if digit == last_digit and inband != last_inband and now - at < _SAME_KEY_SECONDS:
-            return
-        self.handle(key)
+        key = self._keys.pressed(digit, self._tools.loop.time(), inband=inband)
+        if key is not None:
+            self.handle(key)
 
     def component_failed(self) -> None:
         """Something this call depends on broke."""
@@ -259,7 +247,7 @@ class Call:
             case act.PlayPrompt(epoch=epoch):
                 loop.call_soon(self.handle, ev.PromptFinished(epoch=epoch))
             case act.Transfer(attempt=attempt):
-                loop.call_soon(self._transfer_failed, attempt.number)
+                loop.call_soon(self._handover.failed, attempt.number)
 
     def _do(self, action: act.Action) -> None:
         match action:
@@ -287,18 +275,9 @@ class Call:
             case act.RecordChoice():
                 self._register.chosen(action)
             case act.Transfer(attempt=attempt):
-                self._register.transfer_started(attempt)
-                if attempt.target.method is Method.REFER:
-                    self._refers.add(attempt.number)
-                self._leg.transfer(
-                    attempt.target.uri,
-                    method=ports.TransferMethod(attempt.target.method.value),
-                    token=attempt.number,
-                    headers=self._headers(attempt.group),
-                )
+                self._handover.begin(attempt, self._machine.thema)
             case act.AbandonTransfer(attempt=number):
-                self._leg.abandon_transfer(number)
-                self._transfer_over(number, "timeout")
+                self._handover.abandon(number)
             case act.NoteCallback():
                 self._register.callback_asked(self._leg.caller)
             case act.HangUp():
@@ -389,34 +368,7 @@ class Call:
             return
         self.handle(ranked)
 
-    # --- handing over and ending ----------------------------------------------------------------
-
-    def _headers(self, group: str) -> dict[str, str]:
-        thema = self._machine.thema
-        about = {} if thema is None else {"X-Wegwijs-Thema": thema}
-        return {"X-Wegwijs-Call-Id": self.call_id, "X-Wegwijs-Groep": group} | about
-
-    def _transfer_news(self, news: ports.TransferProgress) -> None:
-        self._register.transfer_status(news.token, news.status)
-        if not news.final:
-            # A NOTIFY may overtake the 202 that it follows from. A plain 100 to our own INVITE
-            # comes from the next hop and says nothing of the target.
-            if news.status >= 180 or news.token in self._refers:
-                self.handle(ev.TransferAccepted(attempt=news.token))
-        elif news.status < 300:
-            self._transfer_over(news.token, "succeeded")
-            self.handle(ev.TransferSucceeded(attempt=news.token))
-        else:
-            self._transfer_failed(news.token)
-
-    def _transfer_failed(self, number: int) -> None:
-        self._transfer_over(number, "failed")
-        self.handle(ev.TransferFailed(attempt=number))
-
-    def _transfer_over(self, number: int, result: str) -> None:
-        ended = self._register.transfer_ended(number, result)
-        if ended is not None:
-            self._tools.observer.transfer_ended(ended.group, ended.method, result, ended.seconds)
+    # --- ending -------------------------------------------------------------------------------
 
     def _end(self, end: act.End) -> None:
         self._ended = True
@@ -424,9 +376,7 @@ class Call:
             self._limit.cancel()
         self._cancel_timer()
         self._hearing.ignore(None)
-        unsettled = "unconfirmed" if end.outcome is Outcome.TRANSFER_UNCONFIRMED else "abandoned"
-        for number in self._register.transfers_open():
-            self._transfer_over(number, unsettled)
+        self._handover.call_ended(end.outcome)
         self._register.ended(end)
         self._hearing.call_ended()
         seconds = self._tools.loop.time() - self._began
