@@ -20,15 +20,15 @@ def free_range(
     count: int,
     *,
     low: int = 20_000,
-    high: int = 32_000,
+    high: int = 30_000,
     kind: socket.SocketKind = socket.SOCK_DGRAM,
 ) -> int:
     """Return the first of ``count`` adjacent free ports, an even number.
 
     The range lies below the kernel's ephemeral ports, so that no client socket lands in it, nor a
-    service that lets the system choose. Whoever asked before may bind its ports only later, or one
-    for each call: each answer therefore lies behind the one before, and a port comes back only
-    when the span has been gone through.
+    service that lets the system choose; and below the sound of the demo's agents, from 30000 up.
+    Whoever asked before may bind its ports only later, or one for each call: each answer therefore
+    lies behind the one before, and a port comes back only when the span has been gone through.
 
     Raises:
         OSError: There is no free range.

@@ -253,4 +253,4 @@ def test_second_phone_on_one_home_is_told_so(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
         assert f"wegwijs: home = '{first.home.path}'" in done.stderr
         assert "--home" in done.stderr
-        assert '"ready"' in first.get("/readyz")
+        first.until("readiness", lambda: first.readiness()["status"] == "ready")

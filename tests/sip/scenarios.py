@@ -183,9 +183,19 @@ def pause(ms: int) -> str:
     return f'<pause milliseconds="{ms}"/>'
 
 
-def told_to_go_on() -> str:
-    """Wait until the test says so, by :meth:`tests.integration.sipp.Sipp.go_on`."""
-    return '<recv request="MESSAGE"/>'
+def told_to_go_on() -> list[str]:
+    """Wait until the test says so, by :meth:`tests.integration.sipp.Sipp.go_on`.
+
+    Whoever asks meanwhile whether the call stands hears yes. Once in a scenario.
+    """
+    return [
+        '<label id="wait"/>',
+        '<recv request="OPTIONS" optional="true" next="asked"/>',
+        '<recv request="MESSAGE" next="told"/>',
+        '<label id="asked"/>',
+        reply(200).replace("<send>", '<send next="wait">'),
+        '<label id="told"/>',
+    ]
 
 
 def bye(cseq: int = 9) -> list[str]:
