@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -12,12 +12,12 @@ from ivr.call.events import Answer
 from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.call.rules import CallRules
 from ivr.contacts.models import Call, Decision, Utterance
+from ivr.demo import recorded
 from ivr.demo.dead_air import DeadAir
 from ivr.demo.processes import Happening
 from ivr.demo.replay import Moved, Pressed, Said, Understood, menu_of, proposed_in, replay
 from ivr.demo.story import Entry, Story, Who
 
-_POLICY: Final = "policy"
 _SHOWN_RANKS: Final = 3
 _SAME_MOMENT_SECONDS: Final = 0.25
 
@@ -59,11 +59,11 @@ def tell(evidence: Evidence) -> Story:
             {"digit": str(key), "thema": thema}
             for key, thema in enumerate(menu_of(teller.prompts), start=1)
         ),
-        ranking=_ranks(decision),
-        decision=None if decision is None else _decision(decision),
-        transfers=teller.transfers(),
+        ranking=recorded.ranking(decision),
+        decision=None if decision is None else recorded.decision(decision),
+        transfers=recorded.transfers(call),
         dead_air_ms=tuple(wait.ms for wait in evidence.dead_airs),
-        latencies_ms=_latencies(call),
+        latencies_ms=recorded.latencies(call),
         timeline=tuple(sorted(teller.entries(), key=_place)),
     )
 
@@ -89,7 +89,7 @@ class _Teller:
             self.offset = first[0].time - float(first[0].fields.get("at", 0.0))
         call = evidence.call
         if call is not None and call.decisions:
-            by_policy = [d for d in call.decisions if d.decided_by == _POLICY]
+            by_policy = [d for d in call.decisions if d.decided_by == recorded.POLICY]
             self.decision = (by_policy or call.decisions)[-1]
         self.prompts = self._prompts()
 
@@ -140,20 +140,6 @@ class _Teller:
             if of_decision:
                 return of_decision[0]
         return utterances[-1].transcript if utterances else None
-
-    def transfers(self) -> tuple[Mapping[str, Any], ...]:
-        if self.evidence.call is None:
-            return ()
-        return tuple(
-            {
-                "group": attempt.group,
-                "method": attempt.method,
-                "result": attempt.result,
-                "sip_status": attempt.sip_status,
-                "seconds": _rounded(attempt.seconds),
-            }
-            for attempt in self.evidence.call.transfers
-        )
 
     # --- line by line -----------------------------------------------------------------------
 
@@ -234,7 +220,7 @@ class _Teller:
                 who=who,
                 what="hears",
                 text=heard.transcript or "",
-                details=_hearing(heard),
+                details=recorded.hearing(heard),
             )
         for taken in call.decisions:
             at = self._at(self._said_then(taken.at.timestamp()))
@@ -243,7 +229,11 @@ class _Teller:
                 text = ", ".join(f"{thema} {share:.2f}" for thema, share in ranks)
                 yield Entry(at_seconds=at, who=who, what="understands", text=text)
             yield Entry(
-                at_seconds=at, who=who, what="decides", text=_why(taken), details=_decision(taken)
+                at_seconds=at,
+                who=who,
+                what="decides",
+                text=recorded.why(taken),
+                details=recorded.decision(taken),
             )
         for attempt in call.transfers:
             begun = self._at(attempt.started_at.timestamp())
@@ -332,7 +322,7 @@ class _Teller:
         questions = []
         decided_on = set()
         for taken in call.decisions:
-            if taken.decided_by != _POLICY:
+            if taken.decided_by != recorded.POLICY:
                 continue
             utterance = heard.get(taken.utterance_number or 0)
             decided_on.add(taken.utterance_number)
@@ -375,63 +365,3 @@ def _log_time(happening: Happening) -> float:
 
 def _utterances(call: Call | None) -> list[Utterance]:
     return [] if call is None else list(call.utterances)
-
-
-def _hearing(heard: Utterance) -> dict[str, Any]:
-    words = heard.words or []
-    return {
-        "confidence": _rounded(heard.confidence),
-        "words": [
-            {"text": word["text"], "confidence": _rounded(word["confidence"])} for word in words
-        ],
-        "recogniser": heard.recogniser,
-        "model": heard.recogniser_version,
-        "failure": heard.failure,
-    }
-
-
-def _decision(taken: Decision) -> dict[str, Any]:
-    return {
-        "action": taken.action,
-        "decided_by": taken.decided_by,
-        "thema": taken.thema,
-        "probability": _rounded(taken.probability),
-        "costs": dict(taken.costs or {}),
-        "model": taken.model_version,
-        "policy": taken.policy_version,
-        "language": taken.language,
-    }
-
-
-def _why(taken: Decision) -> str:
-    if taken.decided_by != _POLICY:
-        towards = taken.thema or "a voorlichter"
-        return f"on {towards}, by {taken.decided_by.replace('_', ' ')}"
-    names = {"route": "to route on", "confirm": "to ask whether it is", "repeat": "to ask again"}
-    text = names.get(taken.action, "to offer a menu" if taken.action == "choose" else "on a human")
-    if taken.action in ("route", "confirm"):
-        text += f" {taken.thema}"
-    costs = taken.costs or {}
-    priced = sorted((price, action) for action, price in costs.items() if price is not None)
-    if priced:
-        text += "; expected seconds: " + ", ".join(f"{name} {price:.1f}" for price, name in priced)
-    return text
-
-
-def _ranks(decision: Decision | None) -> tuple[Mapping[str, Any], ...]:
-    ranking = () if decision is None else decision.ranking or ()
-    return tuple({"thema": thema, "probability": round(share, 6)} for thema, share in ranking)
-
-
-def _latencies(call: Call | None) -> tuple[Mapping[str, Any], ...]:
-    """One object a turn: the turn's number, and milliseconds by stage."""
-    turns: dict[int, dict[str, Any]] = {}
-    for item in () if call is None else call.latencies:
-        if item.seconds is not None:
-            turn = turns.setdefault(item.turn, {"turn": item.turn})
-            turn[item.stage] = round(1000 * item.seconds, 1)
-    return tuple(turns[number] for number in sorted(turns))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

@@ -1,12 +1,10 @@
-"""Every prompt has words and sound; the operator's recordings win; bad ones are named."""
+"""Every prompt has words and sound; what is prepared once serves every start; voices that fail."""
 
 from __future__ import annotations
 
 import stat
 import time
 import tomllib
-import wave
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from ivr.prompts import audio, make
 from ivr.prompts.book import PromptBook
 from ivr.prompts.texts import RECORDINGS, embedded_texts
 from ivr.prompts.tts import EspeakNg
+from tests.unit.prompts.sounds import pcm, tone
 
 ROOT = Path(__file__).parents[3]
 THEMAS = ("belastingen", "onderwijs", "bouwen-wonen", "energie")
@@ -27,20 +26,6 @@ EVERY = [
     SpokenPrompt(prompt=prompt, thema="energie", group="energie", options=THEMAS)
     for prompt in Prompt
 ]
-
-
-def tone(seconds: float, rate_hz: int, level: float = 0.3) -> NDArray[np.float32]:
-    moments = np.arange(int(seconds * rate_hz)) / rate_hz
-    return (level * np.sin(2 * np.pi * 440 * moments)).astype(np.float32)
-
-
-def pcm(paths: tuple[Path, ...]) -> NDArray[np.int16]:
-    parts = []
-    for path in paths:
-        with wave.open(str(path), "rb") as wav:
-            assert (1, 2, 8000) == (wav.getnchannels(), wav.getsampwidth(), wav.getframerate())
-            parts.append(np.frombuffer(wav.readframes(wav.getnframes()), "<i2"))
-    return np.concatenate(parts)
 
 
 class FakeVoice:
@@ -59,13 +44,6 @@ class FakeVoice:
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> PromptBook:
     return PromptBook(None, tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "recordings"
-    made.mkdir()
-    return made
 
 
 @pytest.mark.parametrize("spoken", EVERY, ids=lambda spoken: spoken.prompt)
@@ -134,155 +112,6 @@ def test_recordings_and_texts_agree(tmp_path: Path) -> None:
     assert "goodbye.wav: differs" in found
     assert "extra.wav: no text" in found
     assert "question.wav" not in found
-
-
-@pytest.mark.parametrize(
-    ("rate_hz", "subtype", "channels"),
-    [(8000, "PCM_16", 1), (44100, "PCM_24", 2), (48000, "FLOAT", 2), (16000, "ULAW", 1)],
-)
-def test_recorded_prompt_wins(
-    folder: Path, tmp_path: Path, rate_hz: int, subtype: str, channels: int
-) -> None:
-    """
-    Any rate, width and number of channels; at the level of all other prompts.
-    """
-    samples = np.repeat(tone(1.0, rate_hz, 0.02)[:, None], channels, axis=1)
-    soundfile.write(folder / "goodbye.wav", samples, rate_hz, subtype=subtype)
-    spoken = SpokenPrompt(prompt=Prompt.GOODBYE)
-
-    book = PromptBook(folder, tmp_path / "cache")
-    heard = pcm(book.wavs(spoken)) / 32768
-    peak_hz = np.abs(np.fft.rfft(heard)).argmax() * 8000 / len(heard)
-
-    assert () == book.check()
-    assert 1.0 == pytest.approx(book.seconds(spoken), abs=0.06)
-    assert 440 == pytest.approx(peak_hz, abs=2)
-    assert -20 == pytest.approx(audio.speech_level_dbfs(heard.astype(np.float32), 8000), abs=0.5)
-
-
-def test_channels_in_opposite_phase_do_not_cancel(folder: Path, tmp_path: Path) -> None:
-    """
-    A badly wired microphone is still heard.
-    """
-    left = tone(1.0, 16000)
-    soundfile.write(folder / "goodbye.wav", np.stack([left, -left], axis=1), 16000)
-
-    book = PromptBook(folder, tmp_path / "cache")
-
-    assert () == book.check()
-    assert np.abs(pcm(book.wavs(SpokenPrompt(prompt=Prompt.GOODBYE)))).max() > 3000
-
-
-def test_silent_edges_are_cut(folder: Path, tmp_path: Path) -> None:
-    """
-    A second of silence before a recording would be a second of dead air.
-    """
-    silent = np.zeros(16000, dtype=np.float32)
-    samples = np.concatenate([silent, tone(1.0, 16000), silent])
-    soundfile.write(folder / "question.wav", samples, 16000)
-    spoken = SpokenPrompt(prompt=Prompt.QUESTION)
-
-    book = PromptBook(folder, tmp_path / "cache")
-
-    assert 1.0 == pytest.approx(book.seconds(spoken), abs=0.1)
-
-
-def write_text(path: Path) -> None:
-    path.write_text("dit is geen geluid")
-
-
-def write_nothing(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def write_header(path: Path) -> None:
-    soundfile.write(path, tone(1.0, 8000), 8000)
-    path.write_bytes(path.read_bytes()[:30])
-
-
-def write_silence(path: Path) -> None:
-    soundfile.write(path, np.zeros(16000, dtype=np.float32), 8000)
-
-
-def write_click(path: Path) -> None:
-    soundfile.write(path, tone(0.05, 8000), 8000)
-
-
-def write_hours(path: Path) -> None:
-    soundfile.write(path, np.zeros(8000 * 130, dtype=np.int16), 8000)
-
-
-def write_low_rate(path: Path) -> None:
-    soundfile.write(path, tone(1.0, 4000), 4000)
-
-
-def write_no_numbers(path: Path) -> None:
-    samples = tone(1.0, 8000)
-    samples[100] = np.nan
-    soundfile.write(path, samples, 8000, subtype="FLOAT")
-
-
-def write_folder(path: Path) -> None:
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("write", "says"),
-    [
-        (write_text, "not a readable recording"),
-        (write_nothing, "not a readable recording"),
-        (write_header, "not a readable recording|lasts only"),
-        (write_silence, "is silent"),
-        (write_click, "lasts only 0.05 s"),
-        (write_hours, "lasts 130 s"),
-        (write_low_rate, "4000 Hz"),
-        (write_no_numbers, "no numbers"),
-        (write_folder, "cannot be read"),
-    ],
-)
-def test_bad_recording_is_named_and_the_caller_hears_the_embedded_one(
-    folder: Path, tmp_path: Path, write: Callable[[Path], None], says: str
-) -> None:
-    """
-    The check names file, fault and remedy; a call goes on with what comes with the package.
-    """
-    path = folder / "question.wav"
-    write(path)
-    spoken = SpokenPrompt(prompt=Prompt.QUESTION)
-
-    book = PromptBook(folder, tmp_path / "cache")
-
-    [problem] = book.check()
-    assert isinstance(problem, PromptError)
-    with pytest.raises(PromptError, match=says):
-        raise problem
-    assert str(path) in str(problem)
-    assert ";" in str(problem)
-    assert 5 < book.seconds(spoken) < 12
-
-
-def test_misspelt_and_foreign_files_are_named(folder: Path, tmp_path: Path) -> None:
-    """
-    A recording that replaces nothing would be missed in silence.
-    """
-    for name in ("qestion.wav", "confirm-energy.wav", "notice.mp3", "README.txt", ".hidden.wav"):
-        (folder / name).write_bytes((RECORDINGS / "notice.wav").read_bytes())
-
-    problems = [str(problem) for problem in PromptBook(folder, tmp_path / "cache").check()]
-
-    assert 3 == len(problems)
-    assert any("did you mean question.wav?" in problem for problem in problems)
-    assert any("did you mean confirm-energie.wav?" in problem for problem in problems)
-    assert any("notice.mp3: is not a WAV file" in problem for problem in problems)
-
-
-def test_missing_folder_is_named(tmp_path: Path) -> None:
-    """
-    A configured folder that is not there is a mistake, not an empty one.
-    """
-    [problem] = PromptBook(tmp_path / "none", tmp_path / "cache").check()
-
-    assert str(tmp_path / "none") in str(problem)
 
 
 def test_unusable_cache_is_an_error(tmp_path: Path) -> None:
