@@ -29,6 +29,7 @@ from asr.confidence import (
     utterance_confidence,
 )
 from asr.engines.partials import Guesses
+from asr.engines.pause import FRAME_SAMPLES, Pause
 from asr.engines.vosk_model import (
     EVERYDAY_WORDS,
     REQUIRED,
@@ -37,10 +38,11 @@ from asr.engines.vosk_model import (
     model_rate_hz,
     try_apart,
 )
+from asr.engines.vosk_results import parsed, readings_of, words_of
 from asr.errors import ModelDamagedError, RecogniserFailedError
 from asr.models.files import CHECKSUMS_FILE, verify_model
 from asr.models.record import read_record
-from asr.readings import Reading, alternatives_of, joined, with_confidences
+from asr.readings import alternatives_of, joined, with_confidences
 from asr.recogniser import Alternative, Capabilities, Partial, Transcript, Word
 from asr.resample import Upsampler
 
@@ -50,9 +52,6 @@ _FLUSH_SECONDS = 0.45
 """Quiet given at the end: the network looks ahead 0.2 s, and Kaldi makes the part of its lattice
 that word confidences come from up to 12 outputs of 30 ms late. What the caller's own pause gave
 already is not given again: it would be computed while the caller waits."""
-_QUIET_SHARE = 0.1
-"""A frame so far below the loudest one, 20 dB, is part of the pause."""
-_FRAME_SAMPLES = 160
 _STRETCH_SAMPLES = RATE_HZ
 """Costs are looked at once a second of audio."""
 _DEAREST = 0.4
@@ -209,6 +208,7 @@ class VoskRecogniser:
         self._n_best = n_best
         self._is_dirty = False
         self._samples = 0
+        self._pause = Pause()
         self._guesses = Guesses(
             self._interval_samples / RATE_HZ, calibration.partial if calibration else _UNCALIBRATED
         )
@@ -221,8 +221,7 @@ class VoskRecogniser:
             self._decoder.earlier_samples += self._samples
         self._is_dirty = False
         self._samples = 0
-        self._loudest = 0.0
-        self._quiet_samples = 0
+        self._pause.forget()
         self._since_partial = 0
         self._has_words = False
         self._lattice: list[Word] = []
@@ -267,11 +266,11 @@ class VoskRecogniser:
         if not len(pcm):
             return None
         self._feed(pcm)
-        self._note_quiet(pcm)
+        self._pause.add(pcm)
         self._since_partial += len(pcm)
         # What was heard long ago is told again each time: of a recording of an hour, less often.
         often = 1 + len(self._done) // _WORDS_OFTEN
-        wanted = self._interval_samples * often if self._has_words else _FRAME_SAMPLES
+        wanted = self._interval_samples * often if self._has_words else FRAME_SAMPLES
         if self._since_partial < wanted:
             return None
         self._since_partial = 0
@@ -296,7 +295,7 @@ class VoskRecogniser:
     def _finish(self) -> Transcript:
         if not self._samples:
             return self._transcript([], ())
-        missing = int(_FLUSH_SECONDS * RATE_HZ) - self._quiet_samples
+        missing = int(_FLUSH_SECONDS * RATE_HZ) - self._pause.samples
         if missing > 0:
             self._feed(np.zeros(missing, np.int16))
         # Kaldi gives word confidences or n-best readings, not both: confidences come from a last
@@ -304,7 +303,7 @@ class VoskRecogniser:
         likely = self._lattice_words()
         if self._n_best:
             self._kaldi.SetMaxAlternatives(self._n_best)
-            readings = self._readings(self._call("FinalResult"))
+            readings = readings_of(self._call("FinalResult"), self._earlier_seconds)
             last = next(
                 (likely for reading in readings if joined(reading.words) == joined(likely)),
                 with_confidences(readings),
@@ -372,51 +371,15 @@ class VoskRecogniser:
             self._done.extend(self._words(self._call("Result"), "result"))
             self._lattice, self._lattice_due = [], 0.0
 
-    def _note_quiet(self, pcm: NDArray[np.int16]) -> None:
-        """Count the samples since the last frame that was not quiet."""
-        for start in range(0, len(pcm), _FRAME_SAMPLES):
-            frame = pcm[start : start + _FRAME_SAMPLES].astype(np.float32)
-            level = float(frame.std())  # whatever constant offset a faulty device adds
-            self._loudest = max(self._loudest, level)
-            if level > _QUIET_SHARE * self._loudest:
-                self._quiet_samples = 0
-            else:
-                self._quiet_samples += len(frame)
-
     def _call(self, method: str) -> dict[str, Any]:
-        try:
-            result = json.loads(getattr(self._kaldi, method)())
-        except ValueError:
-            # "from None": JSONDecodeError.doc holds the caller's words.
-            raise RecogniserFailedError("vosk", "returned malformed JSON") from None
-        if not isinstance(result, dict):
-            raise RecogniserFailedError("vosk", "returned no JSON object")
-        return result
+        return parsed(getattr(self._kaldi, method)())
 
     def _words(self, result: dict[str, Any], key: str) -> list[Word]:
-        """Read the word list; unknown words stay in it, they lower the confidence."""
-        words: list[Word] = []
-        earlier = self._decoder.earlier_samples / RATE_HZ
-        for item in result.get(key, []):
-            start, end = (max(0.0, float(item[edge]) - earlier) for edge in ("start", "end"))
-            confidence = min(1.0, max(0.0, float(item.get("conf", 0.0))))
-            if words:
-                start = max(start, words[-1].start_seconds)
-            words.append(Word(str(item["word"]), start, max(start, end), confidence))
-        return words
+        return words_of(result, key, self._earlier_seconds)
 
-    def _readings(self, result: dict[str, Any]) -> list[Reading]:
-        """Turn vosk's n best, scored by log-likelihood, into shares of the readings returned."""
-        found = result.get("alternatives", [])
-        scores = np.array([float(item.get("confidence", 0.0)) for item in found])
-        if not len(scores):
-            return []
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        return [
-            Reading(self._words(item, "result"), float(share), -float(score))
-            for item, share, score in zip(found, shares, scores, strict=True)
-        ]
+    @property
+    def _earlier_seconds(self) -> float:
+        return self._decoder.earlier_samples / RATE_HZ
 
     def _lattice_words(self) -> list[Word]:
         self._kaldi.SetPartialWords(True)
