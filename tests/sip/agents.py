@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ivr.demo.processes import Child, Happening
 
-WITHIN_SECONDS = 60.0
+WITHIN_SECONDS = 120.0
 
 
 class Agent:

@@ -13,6 +13,8 @@ import pytest
 
 from tests.sip.stage import FakeStage, PjsuaStage, Stage
 
+LONG_BEEP_SECONDS = 3.0
+
 
 class StageHolder:
     """At most one real telephony at a time: pjsua2 allows no more in a process."""
@@ -77,8 +79,18 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 @pytest.fixture(scope="session")
 def beep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a second of 440 Hz, as a prompt."""
-    file = tmp_path_factory.mktemp("wav") / "beep.wav"
-    tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(4000) / 8000)
+    return tone(tmp_path_factory.mktemp("wav") / "beep.wav", 0.5)
+
+
+@pytest.fixture(scope="session")
+def long_beep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of 440 Hz: a prompt that may lose its beginning, or is to be cut short."""
+    return tone(tmp_path_factory.mktemp("wav") / "long_beep.wav", LONG_BEEP_SECONDS)
+
+
+def tone(file: Path, seconds: float) -> Path:
+    """Write 440 Hz to a file, and return it."""
+    tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(round(8000 * seconds)) / 8000)
     with wave.open(str(file), "wb") as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)

@@ -29,7 +29,7 @@ from tests.sip import scenarios as sip
 
 Event = TypeVar("Event", bound=LegEvent)
 
-WITHIN_SECONDS = 60.0
+WITHIN_SECONDS = 90.0
 """Bound of every wait: generous, since the machine is busy."""
 MEDIA_LOST_SECONDS = 120.0
 """Most peers send no RTP at all, and none may count as lost while a busy machine takes its time;

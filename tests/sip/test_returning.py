@@ -8,21 +8,26 @@ from contextlib import contextmanager
 import pytest
 
 from ivr.engine.ports import HungUp, MediaReady, TransferMethod, TransferProgress
+from ivr.sip.leg import PjsuaLeg
 from tests.sip import scenarios as sip
 from tests.sip.rtp import RtpPeer
-from tests.sip.stage import Heard, PjsuaStage
+from tests.sip.stage import Heard, PjsuaStage, wait_until
 
 pytestmark = pytest.mark.sipp
 
 OFFER = sip.invite(body=sip.sdp(sip.PCMA))
-STEADY_SECONDS = 2.5
-"""Two looks of the leg at what it receives."""
 
 
 def transfer(stage: PjsuaStage, heard: Heard, target: str, method: TransferMethod) -> None:
     """Send the caller on; the token is 1 for a REFER, 2 for a bridge."""
     token = 1 if method is TransferMethod.REFER else 2
     stage.do(lambda: heard.leg.transfer(target, method=method, token=token, headers={}))
+
+
+def is_steady(heard: Heard) -> bool:
+    """Whether the leg has found by now that its caller sends all the time."""
+    assert isinstance(heard.leg, PjsuaLeg)
+    return heard.leg._watch.was_steady
 
 
 @contextmanager
@@ -43,7 +48,7 @@ def sent_away_in_vain(stage: PjsuaStage, rtp: RtpPeer, *rest: str | list[str]) -
         heard.next(MediaReady)
         rtp.wait_for_packets()
         rtp.keep_talking()
-        heard.nothing_for(STEADY_SECONDS)
+        wait_until(lambda: is_steady(heard))
         transfer(stage, heard, "sip:groep@127.0.0.1:9", TransferMethod.REFER)
         assert TransferProgress(1, 202, final=False) == heard.next(TransferProgress)
         yield heard

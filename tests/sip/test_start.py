@@ -18,12 +18,12 @@ from ivr.sip.errors import PortInUseError, SettingsError, TlsFilesError
 from ivr.sip.settings import SipSettings
 from tests.sip import scenarios as sip
 from tests.sip.conftest import StageHolder
-from tests.sip.stage import PjsuaStage, settings
+from tests.sip.stage import PjsuaStage, settings, wait_until
 
 pytestmark = pytest.mark.sipp
 
-BOUND_SECONDS = 20.0
-"""Twice what the telephony allows itself to stop in."""
+BOUND_SECONDS = 30.0
+"""Thrice what the telephony allows itself to stop in."""
 
 
 def start(configured: SipSettings) -> None:
@@ -100,7 +100,7 @@ def test_second_telephony_is_refused(pjsua_stage: PjsuaStage) -> None:
     with pytest.raises(TelephonyError):
         start(settings())
 
-    assert pjsua_stage.telephony.is_alive()
+    wait_until(pjsua_stage.telephony.is_alive)
 
 
 def test_stop_hangs_up_and_is_bounded(own_stage: Callable[..., PjsuaStage]) -> None:
@@ -111,7 +111,7 @@ def test_stop_hangs_up_and_is_bounded(own_stage: Callable[..., PjsuaStage]) -> N
     with stage.peer(sip.invite(body=sip.sdp(sip.PCMA)), sip.accepted(), sip.be_hung_up()) as heard:
         stage.do(heard.leg.answer)
         heard.next(MediaReady)
-        assert stage.telephony.is_alive()
+        wait_until(stage.telephony.is_alive)
         began = time.monotonic()
         stage.telephony.stop()
         stage.telephony.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ivr.engine.ports import MediaReady, TransferMethod, TransferProgress
+from ivr.sip import endpoint
 from ivr.sip.settings import Trunk
 from tests.integration.sipp import Sipp
 from tests.sip import scenarios as sip
@@ -31,6 +32,13 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
+@pytest.fixture
+def patient_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A telephony whose end waits for a registrar as long as a busy machine may need."""
+    monkeypatch.setattr(endpoint, "_REGISTRAR_SECONDS", WITHIN_SECONDS)
+    monkeypatch.setattr(endpoint, "_STOP_SECONDS", 2 * WITHIN_SECONDS)
+
+
 def registered_at(sipp: Sipp) -> Trunk:
     """A trunk that registers there."""
     return Trunk(
@@ -41,6 +49,7 @@ def registered_at(sipp: Sipp) -> Trunk:
     )
 
 
+@pytest.mark.usefixtures("patient_end")
 def test_registers_with_password_and_leaves(
     own_stage: Callable[..., PjsuaStage], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -69,6 +78,7 @@ def test_registers_with_password_and_leaves(
     assert "the registration was taken back" == caplog.messages[-1]
 
 
+@pytest.mark.usefixtures("patient_end")
 def test_stop_amid_a_registration_takes_it_back(
     own_stage: Callable[..., PjsuaStage], tmp_path: Path
 ) -> None:
