@@ -13,6 +13,8 @@ from ivr.sip.owner import OwnerThread, Timer
 from ivr.sip.settings import SipSettings
 
 _WATCH_SECONDS: Final = 1.0
+_HELD_UP_SECONDS: Final = 2.0
+"""Looks further apart than this were held up: the machine stood still, or the process did."""
 _STEADY_PACKETS: Final = 25
 """In a second; half of what a peer sends who never falls silent."""
 
@@ -52,6 +54,7 @@ class MediaWatch:
         self._signs: tuple[int, int] | None = None
         self._heard_at = 0.0
         self._asked_at = 0.0
+        self._looked_at = 0.0
         self._lost_told = False
         self._packets = 0
         self._was_steady = False
@@ -63,7 +66,7 @@ class MediaWatch:
 
     def start(self) -> None:
         """Begin: the call is answered and its media are there."""
-        self._heard_at = self._asked_at = time.monotonic()
+        self._heard_at = self._asked_at = self._looked_at = time.monotonic()
         self._timer = self._owner.call_later(_WATCH_SECONDS, self._look)
 
     def restart(self) -> None:
@@ -92,6 +95,10 @@ class MediaWatch:
             return
         self._timer = self._owner.call_later(_WATCH_SECONDS, self._look)
         now = time.monotonic()
+        # What came while we stood still is not read yet: our silence is not the peer's.
+        held_up_seconds = max(0.0, now - self._looked_at - _HELD_UP_SECONDS)
+        self._heard_at = min(now, self._heard_at + held_up_seconds)
+        self._looked_at = now
         audio = self._audio()
         signs = None if audio is None else signs_of_life(self._call, audio.index)
         if signs is not None and signs != self._signs:
@@ -106,7 +113,8 @@ class MediaWatch:
             self._heard_at = now
             return
         if not self._is_sent_away() and signs is not None:
-            self._was_steady = signs[0] - self._packets >= _STEADY_PACKETS
+            if not held_up_seconds:
+                self._was_steady = signs[0] - self._packets >= _STEADY_PACKETS
             self._packets = signs[0]
         if now - self._heard_at >= self._settings.media_lost_seconds and not self._lost_told:
             self._lost_told = True

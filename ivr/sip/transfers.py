@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -21,9 +20,10 @@ from ivr.sip.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-_RETURN_SECONDS: Final = 2.0
-"""A caller who was sent away in vain, and is heard no more for so long, is gone."""
 _LOOK_SECONDS: Final = 0.1
+_LOOKS: Final = 20
+"""A caller who was sent away in vain, and is not heard in so many looks, is gone. Looks, not
+seconds: while this process is held up, nothing that a caller sends is read."""
 
 
 class Transfers:
@@ -87,7 +87,7 @@ class Transfers:
         if not self._refers.is_doubtful or not self._watch.was_steady:
             send()
             return
-        self._look_for_caller(send, self._watch.packets(), time.monotonic() + _RETURN_SECONDS)
+        self._look_for_caller(send, self._watch.packets(), _LOOKS)
 
     def abandon(self, token: int) -> None:
         """Forget an attempt; a caller who reaches a REFER's target after all is still reported."""
@@ -139,17 +139,17 @@ class Transfers:
         if news is not None:
             self._emit(news)
 
-    def _look_for_caller(self, send: Callable[[], None], before: int | None, until: float) -> None:
+    def _look_for_caller(self, send: Callable[[], None], before: int | None, looks: int) -> None:
         self._returning = None
         packets = self._watch.packets()
         if packets is None or packets != before:
             send()
-        elif time.monotonic() >= until:
+        elif looks == 0:
             log.info("the caller did not come back from a transfer", extra={"leg": self._number})
             self._on_left()
         else:
             self._returning = self._owner.call_later(
-                _LOOK_SECONDS, partial(self._look_for_caller, send, before, until)
+                _LOOK_SECONDS, partial(self._look_for_caller, send, before, looks - 1)
             )
 
     def _stop_returning(self) -> None:
