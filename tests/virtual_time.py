@@ -19,6 +19,10 @@ class _Clock(selectors.SelectSelector):
         super().__init__()
         self.now = 0.0
 
+    def skip(self, seconds: float) -> None:
+        """Move on, whatever is due."""
+        self.now += seconds
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
@@ -65,6 +69,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def pass_seconds(self, seconds: float) -> None:
         """Let so much time pass, and everything happen that falls into it."""
         self.run_until_complete(asyncio.sleep(seconds))
+
+    def stand_still(self, seconds: float) -> None:
+        """Let so much time pass in which nothing runs, as on a machine that is held up."""
+        self.call_soon(self._virtual.skip, seconds)
+        self.pass_seconds(0.0)
 
     def run(self, work: Coroutine[Any, Any, _Result] | asyncio.Future[_Result]) -> _Result:
         """Run to its end and return what it returns."""

@@ -24,6 +24,9 @@ from ivr.engine.tools import Tools
 _log = structlog.get_logger("wegwijs.engine")
 
 _WATCH_SECONDS = 1.0
+_HELD_UP_SECONDS = 0.3
+"""A look that comes later than it should tells of a process or machine that stood still: the
+components did too, and have not had their turn yet."""
 _RESCUE_SECONDS = 20.0
 """The end of a drain, in which who is still being asked something is put through to a human."""
 
@@ -201,9 +204,14 @@ class Engine:
 
     async def watch(self) -> None:
         """Look after the components until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
+            due = loop.time() + _WATCH_SECONDS
             self.check_components()
             await asyncio.sleep(_WATCH_SECONDS)
+            while loop.time() - due > _HELD_UP_SECONDS:
+                due = loop.time() + _WATCH_SECONDS
+                await asyncio.sleep(_WATCH_SECONDS)
 
     def check_components(self) -> None:
         """Refuse calls while a component is dead, and rescue those that last, once."""

@@ -277,6 +277,28 @@ def test_component_that_cannot_say_is_dead() -> None:
         watching.cancel()
 
 
+def test_machine_that_stood_still_is_no_dead_component() -> None:
+    """
+    What had no turn for seconds, because nothing had, is looked at again before anybody is moved.
+    """
+    lamp = Lamp()
+    with stage(components=(Component(name="audio_core_dead", is_alive=lamp.is_alive),)) as s:
+        watching = s.loop.create_task(s.engine.watch())
+        leg = s.incoming()
+        lamp.lit = False
+        s.loop.stand_still(5.0)
+        s.loop.pass_seconds(0.1)
+        lamp.lit = True
+        s.loop.pass_seconds(0.95)
+
+        assert [] == s.targets(leg)
+        assert [] == s.observer.failures
+        lamp.lit = False
+        s.loop.pass_seconds(1.1)
+        assert ["audio_core_dead"] == s.observer.failures
+        watching.cancel()
+
+
 def test_component_that_dies_before_audio_flows() -> None:
     """
     Nothing can be said yet: the caller hears where he goes once audio flows.
