@@ -112,6 +112,9 @@ class Asterisk:
         voorlichters: Port of the voorlichter of each group that has one; nobody answers for the
             other groups.
         queue_seconds: How long a caller waits in a queue.
+        silence_seconds: Silence of the infoline after which the safety net takes over; as shipped
+            when None. Long, because an infoline of SIPp never sends sound, and a phone may be held
+            up by a busy machine.
         tls: For 1701, which is answered by nobody without it.
     """
 
@@ -121,9 +124,11 @@ class Asterisk:
         infoline_port: int = NOBODY_PORT,
         voorlichters: Mapping[str, int] | None = None,
         queue_seconds: int = 60,
+        silence_seconds: int | None = 120,
         tls: Tls | None = None,
     ) -> None:
         self.tls = tls
+        self.silence_seconds = silence_seconds
         self.infoline_port = infoline_port
         self.voorlichters = dict(voorlichters or {})
         self.queue_seconds = queue_seconds
@@ -189,7 +194,7 @@ class Asterisk:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=10)
+                process.wait(timeout=WITHIN_SECONDS)
         if self._base:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -356,6 +361,9 @@ class Asterisk:
         for template in templates:
             text = template.read_text("utf-8")
             filled = re.sub(r"@([A-Za-z_-]+)@", lambda match: values[match.group(1)], text)
+            if self.silence_seconds is not None:
+                silence = f"rtp_timeout = {self.silence_seconds}"
+                filled = re.sub(r"^rtp_timeout = \d+$", silence, filled, flags=re.M)
             (self._folder / "etc" / template.name).write_text(filled, encoding="utf-8")
 
 

@@ -19,7 +19,8 @@ StartAsterisk = Callable[..., Asterisk]
 def asterisk() -> Iterator[StartAsterisk]:
     """A function that starts a contact centre; it is stopped after the test.
 
-    ``asterisk(infoline_port=…, voorlichters={"belastingen": port}, queue_seconds=…)``
+    ``asterisk(infoline_port=…, voorlichters={"belastingen": port}, queue_seconds=…,
+    silence_seconds=…)``
     """
     try:
         root_folder()
@@ -32,12 +33,14 @@ def asterisk() -> Iterator[StartAsterisk]:
             infoline_port: int = 9,
             voorlichters: Mapping[str, int] | None = None,
             queue_seconds: int = 60,
+            silence_seconds: int | None = 120,
         ) -> Asterisk:
             return running.enter_context(
                 Asterisk(
                     infoline_port=infoline_port,
                     voorlichters=voorlichters,
                     queue_seconds=queue_seconds,
+                    silence_seconds=silence_seconds,
                 )
             )
 

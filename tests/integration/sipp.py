@@ -16,7 +16,7 @@ from typing import Self
 
 from tests.integration.ports import free_port, free_range
 
-WITHIN_SECONDS = 60.0
+WITHIN_SECONDS = 90.0
 """Generous: the machine may be busy."""
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
@@ -80,14 +80,14 @@ class Sipp:
     def talker(
         cls, folder: Path, uri: str, sound: Path, *, name: str, caller: str = "beller"
     ) -> Self:
-        """Return one that calls ``uri`` and speaks.
+        """Return one that calls ``uri`` and, told to :meth:`go_on`, speaks.
 
         It stays until it is hung up, or told to :meth:`hang_up`.
 
         Args:
             folder: Where its logs go.
             uri: Whom it calls.
-            sound: Raw A-law of 8000 Hz, sent from the answer on.
+            sound: Raw A-law of 8000 Hz.
             name: Of its log files; one per process in a folder.
             caller: Its number.
         """
@@ -145,7 +145,7 @@ class Sipp:
             test.sendto("\r\n".join((*lines, "", "")).encode(), ("127.0.0.1", self.port))
 
     def hang_up(self) -> None:
-        """Let a :meth:`talker` or :meth:`caller` say goodbye, and wait until it is gone.
+        """Let a :meth:`caller`, or a :meth:`talker` that speaks, say goodbye, and await its end.
 
         Raises:
             TimeoutError: It was not answered, or is not gone.

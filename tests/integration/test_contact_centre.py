@@ -84,7 +84,11 @@ def test_infoline_that_dies_in_the_call_leaves_the_caller_in_the_general_queue(
     """
     with Sipp.voorlichter(tmp_path) as voorlichter:
         infoline = Sipp.voorlichter(tmp_path, name="infoline")
-        centre = asterisk(infoline_port=infoline.port, voorlichters={"algemeen": voorlichter.port})
+        centre = asterisk(
+            infoline_port=infoline.port,
+            voorlichters={"algemeen": voorlichter.port},
+            silence_seconds=None,
+        )
         with infoline, Sipp.caller(tmp_path, centre.uri("1700")):
             centre.wait_for_channels(2)
             infoline.kill()
