@@ -19,7 +19,7 @@ settings.register_profile(
 settings.load_profile("wegwijs")
 
 REAL_PROCESSES = {Path(__file__).parent / name for name in ("integration", "sip")}
-BUSY_SECONDS = 300
+BUSY_SECONDS = 900
 """For a test among real processes. Its own waits are bounded and say what did not happen; this
 only ends what hangs in a place without one."""
 

@@ -47,7 +47,7 @@ number = 0
 while True:
     for record in call(number):
         writer.submit(record)
-    if writer.flush(20):
+    if writer.flush(100):
         print(number, flush=True)
     number += 1
 """
@@ -80,7 +80,7 @@ for number in range(150):
     for record in call(number):
         writer.submit(record)
     writer.flush(0.02)
-writer.close(10)
+writer.close(100)
 counters = writer.counters()
 print(json.dumps({name: getattr(counters, name) for name in counters.__slots__}))
 """
@@ -107,15 +107,15 @@ def test_kill_loses_no_acknowledged_record(tmp_path: Path) -> None:
     assert child.stdout is not None
     acknowledged = [int(child.stdout.readline()) for _ in range(25)]
     child.send_signal(signal.SIGKILL)
-    rest, _ = child.communicate(timeout=30)
+    rest, _ = child.communicate(timeout=200)
     acknowledged += [int(line) for line in rest.splitlines()]
 
     store = ContactStore(home.database_url, node="n")
     writer = ContactWriter(store, home.spool / "records.jsonl")
-    assert writer.flush(20)
+    assert writer.flush(100)
     completed = store.recover(datetime.now(UTC))
     calls = {call.call_id: call for call in store.list(limit=100_000)}
-    writer.close(10)
+    writer.close(100)
     store.close()
 
     assert len(acknowledged) >= 25
@@ -127,7 +127,7 @@ def test_kill_loses_no_acknowledged_record(tmp_path: Path) -> None:
 
 def counted(child: subprocess.Popen[str]) -> dict[str, int]:
     """The child's counters; it must have ended well, without a word too many."""
-    output, errors = child.communicate(timeout=60)
+    output, errors = child.communicate(timeout=200)
     assert 0 == child.returncode, errors
     assert "Traceback" not in output + errors
     assert MARKER not in output + errors
@@ -139,9 +139,9 @@ def stored(home: Home) -> set[str]:
     """Calls with their utterance, once the disk has room again and the service starts."""
     store = ContactStore(home.database_url, node="n")
     writer = ContactWriter(store, home.spool / "records.jsonl")
-    assert writer.flush(20)
+    assert writer.flush(100)
     calls = {call.call_id for call in store.list(limit=1000) if call.utterances}
-    assert writer.close(10)
+    assert writer.close(100)
     store.close()
     return calls
 
@@ -207,7 +207,7 @@ def test_readers_come_and_go_while_calls_are_written(tmp_path: Path) -> None:
     def shown() -> list[str]:
         command = [sys.executable, "-c", SHOWN, home.database_url]
         done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+            command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=True
         )
         return done.stdout.split()
 

@@ -209,16 +209,20 @@ def test_hot_swap_while_classifying(trained: ModelVersion, tmp_path: Path) -> No
     stop = threading.Event()
     seen: list[str] = []
 
+    begun = threading.Event()
+
     def call() -> None:
         while not stop.is_set():
             seen.append(old.classify("mijn rijbewijs is kwijt").model)
+            begun.set()
 
     caller = threading.Thread(target=call)
     caller.start()
+    assert begun.wait(100)
     registry.promote(trained.version)
     new = registry.load()
     stop.set()
-    caller.join(timeout=30)
+    caller.join(timeout=100)
 
     assert not caller.is_alive()
     assert {old.version} == set(seen)

@@ -22,7 +22,7 @@ _MISSING = [
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}")
 def test_slice_of_the_recipe_makes_a_model_that_vosk_runs(tmp_path: Path) -> None:
     """
@@ -34,7 +34,7 @@ def test_slice_of_the_recipe_makes_a_model_that_vosk_runs(tmp_path: Path) -> Non
         [*command, "--work", str(tmp_path / "work"), "--model", str(model)],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1500,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 

@@ -23,7 +23,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
-        cwd=TOP, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=300,
+        cwd=TOP, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=400,
     )  # fmt: skip
     environment = folder / "environment"
     venv.create(environment, with_pip=False)
@@ -31,7 +31,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packages = Path(
         subprocess.run(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-            check=True, capture_output=True, text=True, timeout=60,
+            check=True, capture_output=True, text=True, timeout=200,
         ).stdout.strip()
     )  # fmt: skip
     # Dependencies come from this environment without a download. A folder that a .pth file names
@@ -41,7 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index",
          "--no-deps", "--ignore-installed", wheel],
-        check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=300,
+        check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=400,
     )  # fmt: skip
     return environment / "bin" / "wegwijs"
 
@@ -53,7 +53,7 @@ def run(wegwijs: Path, folder: Path, *arguments: str | Path) -> subprocess.Compl
     }
     return subprocess.run(
         [wegwijs, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_installed_package_is_not_the_checkout(installed: Path) -> None:
     """
     where = subprocess.run(
         [installed.parent / "python", "-c", "import ivr; print(ivr.__file__)"],
-        cwd=installed.parent, capture_output=True, text=True, check=True, timeout=60,
+        cwd=installed.parent, capture_output=True, text=True, check=True, timeout=200,
     ).stdout  # fmt: skip
 
     assert str(installed.parent.parent) in where

@@ -52,7 +52,7 @@ def postgres() -> Iterator[str]:
         check=True,
         capture_output=True,
         cwd="/",
-        timeout=60,
+        timeout=200,
     )
     options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off")
     settings = [part for option in options for part in ("-c", option)]
@@ -66,7 +66,7 @@ def postgres() -> Iterator[str]:
         )
     url = f"postgresql+psycopg://wegwijs@/postgres?host={folder}"
     try:
-        for _ in range(100):
+        for _ in range(1000):
             try:
                 engine = create_engine(url)
                 engine.connect().close()
@@ -83,7 +83,7 @@ def postgres() -> Iterator[str]:
         yield url
     finally:
         running.send_signal(signal.SIGINT)  # ends without waiting for clients
-        running.wait(30)
+        running.wait(200)
         shutil.rmtree(folder, ignore_errors=True)
 
 

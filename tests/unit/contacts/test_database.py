@@ -55,7 +55,7 @@ def test_processes_that_start_together_all_find_a_register(url: str) -> None:
     barrier = threading.Barrier(4)
 
     def start() -> None:
-        barrier.wait(20)
+        barrier.wait(100)
         try:
             ContactStore(url, node="test").close()
         except Exception as error:
@@ -65,7 +65,7 @@ def test_processes_that_start_together_all_find_a_register(url: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(200)
 
     assert [] == failures
 

@@ -80,14 +80,14 @@ def test_processes_that_start_together_share_their_keys(tmp_path: Path) -> None:
     hashes: list[str] = []
 
     def start() -> None:
-        barrier.wait(20)
+        barrier.wait(100)
         hashes.append(CallerPrivacy(tmp_path).hash("1"))
 
     threads = [threading.Thread(target=start) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(100)
 
     assert 8 == len(hashes)
     assert 1 == len(set(hashes))

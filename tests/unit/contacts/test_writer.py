@@ -18,7 +18,7 @@ from ivr.errors import ContactStoreError
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MARKER = "kwikstaartmarkering"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 100.0
 
 
 def heard(number: int) -> UtteranceHeard:

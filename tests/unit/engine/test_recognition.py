@@ -17,7 +17,7 @@ from ivr.engine.session import Heard, Session
 from tests.engine_fakes import FakeClassifier, FakeSpeechEngine, LoopThreads, Said
 from tests.virtual_time import VirtualLoop
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 100.0
 """Generous: what is waited for takes milliseconds on an idle machine."""
 
 
