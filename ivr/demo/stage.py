@@ -25,6 +25,7 @@ CENTRE: Final = "contact centre"
 PHONE: Final = "phone"
 _CALLS_MOST: Final = 16
 _PORTS_EACH: Final = 200
+_PORT_TRIES: Final = 50
 _RING_SECONDS: Final = 0.5
 _TALK_SECONDS: Final = 3.0
 
@@ -159,6 +160,21 @@ def _catalogue() -> Catalogue:
 
 
 def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
+    """A port that is free for UDP and for TCP, since the contact centre takes both.
+
+    Raises:
+        DemoError: None was found.
+    """
+    for _ in range(_PORT_TRIES):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        ):
+            udp.bind((ADDRESS, 0))
+            port = int(udp.getsockname()[1])
+            try:
+                tcp.bind((ADDRESS, port))
+            except OSError:
+                continue
+            return port
+    raise DemoError("no port is free for the contact centre; end some other programs")

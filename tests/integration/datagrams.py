@@ -9,6 +9,8 @@ import numpy as np
 
 from tests.integration.phone import WITHIN_SECONDS, Phone
 
+_AGAIN_SECONDS = 2.0
+
 
 def ask(phone: Phone, line: str, *, number: str = "0470123456", codec: int = 8) -> str:
     """The final answer to an INVITE, as text; it is acknowledged."""
@@ -25,7 +27,7 @@ def _ask(phone: Phone, method: str, line: str, number: str, media: str) -> str:
     body = "\r\n".join(lines) if media else ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(WITHIN_SECONDS)
+        peer.settimeout(_AGAIN_SECONDS)
         ours, name = peer.getsockname()[1], f"z9hG4bK{time.monotonic_ns()}"
 
         def message(verb: str, to_tag: str, text: str) -> bytes:
@@ -44,9 +46,16 @@ def _ask(phone: Phone, method: str, line: str, number: str, media: str) -> str:
             return ("\r\n".join((*head, "", "")) + text).encode()
 
         address = ("127.0.0.1", phone.sip_ports["udp"])
+        answer = "SIP/2.0 100"
+        deadline = time.monotonic() + WITHIN_SECONDS
         peer.sendto(message(method, "", body), address)
-        while (answer := peer.recv(4096).decode()).startswith("SIP/2.0 1"):
-            continue
+        while answer.startswith("SIP/2.0 1"):
+            try:
+                answer = peer.recv(4096).decode()
+            except TimeoutError:
+                # A phone that a busy machine holds up has no room for every datagram.
+                assert time.monotonic() < deadline, f"no answer to {method}"
+                peer.sendto(message(method, "", body), address)
         tag = next((line for line in answer.splitlines() if line.startswith("To:")), "")
         if method == "INVITE":
             peer.sendto(message("ACK", ";tag=" + tag.partition(";tag=")[2], ""), address)

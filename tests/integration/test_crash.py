@@ -18,13 +18,21 @@ from ivr.contacts.models import Call
 from ivr.contacts.store import ContactStore
 from ivr.demo.demo import StagedCall, run_calls
 from ivr.demo.processes import Child
-from ivr.demo.stage import Stage
+from ivr.demo.stage import Stage, StageSettings
 
 CALLER = "caller"
 PATIENT_SECONDS = 120.0
 READY_CPU_SECONDS = 5.0
+PATIENT = StageSettings(
+    # So long that neither caller nor group is given up while a busy machine holds up a process.
+    tables={
+        "timers": {"no_input_seconds": 60.0, "menu_seconds": 60.0, "transfer_seconds": 60.0},
+        "sip": {"media_lost_seconds": 60.0},
+    },
+    wait_seconds=60.0,
+)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         embedded_model_dir()
     except AsrError as error:
         pytest.skip(str(error))
-    with Stage(home=tmp_path / "home") as running:
+    with Stage(PATIENT, tmp_path / "home") as running:
         yield running
 
 

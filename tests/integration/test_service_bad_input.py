@@ -91,8 +91,6 @@ def phone(
             "sip": {"blocked_callers": ["0488*"], "codecs": ["PCMA", "PCMU"]},
             "lines": {"1700": {}},
             "prompts": {"recordings": prompts},
-            "recognition": {"deadline_seconds": 30.0},
-            "timers": {"deciding_seconds": 40.0},
             "groups": {
                 group: {"targets": targets}
                 for group, targets in zip(

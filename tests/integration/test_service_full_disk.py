@@ -43,8 +43,6 @@ def test_full_disk_costs_no_caller_the_way(tiny_disk: Path, tmp_path: Path, cent
     tables = configuration(
         {
             "prompts": {"recordings": short_prompts(tmp_path / "prompts", 0.5)},
-            "recognition": {"deadline_seconds": 30.0},
-            "timers": {"deciding_seconds": 40.0},
         },
         target=centre.at("algemeen"),
     )
