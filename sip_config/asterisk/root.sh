@@ -5,13 +5,15 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/wegwijs/asterisk
+cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}/wegwijs/asterisk
 root=$cache/root
 log=$cache/root.log
 
 say() { printf 'asterisk: %s\n' "$*" >&2; }
 impossible() { say "$*"; exit 3; }
 
+[[ -n ${XDG_CACHE_HOME:-}${HOME:-} ]] ||
+  impossible "neither HOME nor XDG_CACHE_HOME is set: set one to a folder that this user may write"
 # --check: only say whether the folder is there; nothing is made.
 if [[ -x $root/usr/sbin/asterisk ]]; then
   echo "$root"
@@ -21,7 +23,8 @@ fi
 ((EUID == 0)) || impossible "only root can make and enter a root folder: run make setup-tests as root"
 command -v debootstrap >/dev/null || impossible "debootstrap is not installed: apt-get install debootstrap"
 
-mkdir -p "$cache"
+{ mkdir -p "$cache" && [[ -w $cache ]]; } 2>/dev/null ||
+  impossible "$cache cannot be made or written: set HOME or XDG_CACHE_HOME to a folder of yours"
 exec 8>"$cache/lock"
 flock 8
 if [[ -x $root/usr/sbin/asterisk ]]; then # another set-up made it while this one waited

@@ -12,7 +12,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 cd "$top"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/wegwijs
+cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}/wegwijs
 venv=$top/.venv
 stamp=$venv/.wegwijs-setup
 tests_stamp=$venv/.wegwijs-tests-setup
@@ -34,6 +34,17 @@ test_packages=(
 
 say() { printf 'setup: %s\n' "$*"; }
 stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# Wheels and logs must have a place before anything is done.
+make_folders() {
+  local remedy="set HOME or XDG_CACHE_HOME to a folder that this user may write"
+  [[ -n ${XDG_CACHE_HOME:-}${HOME:-} ]] ||
+    stop "neither HOME nor XDG_CACHE_HOME is set, so there is no cache folder; $remedy"
+  { mkdir -p "$cache" && [[ -d $cache && -w $cache && -x $cache ]]; } 2>/dev/null ||
+    stop "the cache folder $cache cannot be made or written; $remedy"
+  { mkdir -p .cache && [[ -w .cache && -x .cache ]]; } 2>/dev/null ||
+    stop "the checkout $top cannot be written; give it to this user (chown)"
+}
 
 # quietly WHAT REMEDY COMMAND...: output to the log; on failure its end, its name and the remedy.
 quietly() {
@@ -94,7 +105,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 find_python() {
   local candidate
   for candidate in ${WEGWIJS_PYTHON:-python3 python3.11 python3.12 python3.13 python3.14 \
-    /usr/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3}; do
+    /usr/bin/python3 "${HOME:-}"/.pyenv/versions/*/bin/python3}; do
     candidate=$(command -v "$candidate") || continue
     if recent_enough "$candidate" && complete "$candidate"; then
       "$candidate" -c 'import sys; print(sys.executable)' # not a version manager's shim
@@ -222,7 +233,7 @@ set_up_tests() {
 skip; WEGWIJS_WITHOUT_EXTRAS=1 no longer tries"
 }
 
-mkdir -p "$cache" .cache
+make_folders
 exec 9>.cache/setup.lock
 flock 9
 case ${1:-} in
