@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 import socket
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,8 +25,8 @@ from ivr.app import (
     sip_settings,
 )
 from ivr.config import Config, load_config, parse_config
-from ivr.contacts.store import ContactStore
-from ivr.errors import ConfigError, ConfigErrors, WegwijsError
+from ivr.contacts.database import look_over
+from ivr.errors import ConfigError, ConfigErrors, ContactStoreError, WegwijsError
 from ivr.home import Home
 from ivr.maintenance import ClassifierOfTheDay
 from ivr.oddities import oddities
@@ -53,7 +55,7 @@ class Finding:
 
 
 def check(path: Path, home: Home) -> list[Finding]:
-    """Check a configuration and all that it points to; nothing is started or changed.
+    """Check a configuration and all that it points to; nothing is started, made or changed.
 
     Args:
         path: The configuration file.
@@ -75,6 +77,12 @@ def check(path: Path, home: Home) -> list[Finding]:
         # Of a section with mistakes of its own, defaults would be judged that nobody meant.
         mistaken = frozenset(error.key.partition(".")[0] for error in errors.errors)
 
+    unusable = _attempt(lambda: _home(home))
+    found += unusable
+    if unusable:
+        # Said once: what is asked of its models and its register would only say it again.
+        mistaken |= {"home"}
+
     def look(step: Callable[[], Iterator[Finding]], *sections: str) -> None:
         if mistaken.isdisjoint(sections):
             found.extend(_attempt(step))
@@ -87,12 +95,16 @@ def check(path: Path, home: Home) -> list[Finding]:
     if catalogue:
         look(lambda: _groups(config, catalogue[0], path), "groups", "general", "costs")
     look(lambda: _hours(config, path), "lines")
-    look(lambda: _recognisers(config, home, path), "recognition")
+    look(lambda: _recognisers(config, home, path), "recognition", "home")
     look(lambda: _told(deadline_problems(config, path)), "recognition", "timers")
     if catalogue:
-        look(lambda: _classifier(home, catalogue[0]))
-        look(lambda: _prompts(config, catalogue[0], home, path), "prompts", "lines", "contacts")
-    look(lambda: _register(config, home, path), "contacts")
+        look(lambda: _classifier(home, catalogue[0]), "home")
+        look(lambda: _prompts(config, catalogue[0], path), "prompts", "lines", "contacts")
+    look(lambda: _retention(config, path), "contacts")
+    if (url := config.contacts.database_url) is not None:
+        look(lambda: _register(url, path), "contacts")
+    else:
+        look(lambda: _register(home.database_url, None), "contacts", "home")
     look(lambda: _machine(home))
     look(lambda: _odd(config, path), "sip", "timers", "groups", "pauses")
     # Two steps may stumble over the same mistake.
@@ -123,6 +135,13 @@ def _attempt(step: Callable[[], Iterator[Finding]]) -> list[Finding]:
         found += [Finding(Weight.MISTAKE, str(error)) for error in errors.errors]
     except WegwijsError as error:
         found.append(Finding(Weight.MISTAKE, str(error)))
+    except OSError as error:
+        found.append(
+            Finding(
+                Weight.MISTAKE,
+                f"{error.filename}: cannot be used ({error.strerror}); give it to this user",
+            )
+        )
     return found
 
 
@@ -145,7 +164,8 @@ def _sip(config: Config, path: Path) -> Iterator[Finding]:
 
 
 def _ports(config: Config, path: Path, home: Home) -> Iterator[Finding]:
-    if _service_runs(home):
+    # They may be in use by the very service that is checked.
+    if home.is_in_use():
         return
     sip = config.sip
     ports = (
@@ -187,17 +207,6 @@ def _loops(config: Config, path: Path) -> Iterator[Finding]:
                     "is this service itself: callers would go round in circles",
                     "give the address of the exchange where the group answers",
                 )
-
-
-def _service_runs(home: Home) -> bool:
-    """Whether the ports may be in use by the very service that is checked."""
-    if not (home.path / "phone.lock").exists():
-        return False
-    try:
-        home.lock().release()
-    except WegwijsError:
-        return True
-    return False
 
 
 def _bind(address: str, port: int, kind: socket.SocketKind) -> str:
@@ -293,14 +302,15 @@ def _classifier(home: Home, catalogue: Catalogue) -> Iterator[Finding]:
     yield from ()
 
 
-def _prompts(config: Config, catalogue: Catalogue, home: Home, path: Path) -> Iterator[Finding]:
-    home.create()
-    for problem in prompt_book(config, catalogue, home, "").check():
-        yield Finding(Weight.MISTAKE, str(problem))
-    lines_of(config, catalogue, home, path)
+def _prompts(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
+    with tempfile.TemporaryDirectory(prefix="wegwijs-") as folder:
+        elsewhere = Home(Path(folder))
+        for problem in prompt_book(config, catalogue, elsewhere, "").check():
+            yield Finding(Weight.MISTAKE, str(problem))
+        lines_of(config, catalogue, elsewhere, path)
 
 
-def _register(config: Config, home: Home, path: Path) -> Iterator[Finding]:
+def _retention(config: Config, path: Path) -> Iterator[Finding]:
     contacts = config.contacts
     if not contacts.audio_days <= contacts.text_days <= contacts.features_days:
         yield _mistake(
@@ -310,8 +320,20 @@ def _register(config: Config, home: Home, path: Path) -> Iterator[Finding]:
             "does not lie between audio_days and features_days",
             "audio expires first, then text, then features",
         )
-    if contacts.database_url is not None or (home.path / "contacts.sqlite").exists():
-        ContactStore(contacts.database_url or home.database_url, read_only=True).close()
+
+
+def _register(url: str, path: Path | None) -> Iterator[Finding]:
+    """Look at the register; ``path`` is that of the file that names it."""
+    try:
+        look_over(url)
+    except ContactStoreError as error:
+        where = "" if path is None else f"{path}: contacts.database_url: "
+        yield Finding(Weight.MISTAKE, f"{where}{error}")
+
+
+def _home(home: Home) -> Iterator[Finding]:
+    home.check()
+    yield from ()
 
 
 def _odd(config: Config, path: Path) -> Iterator[Finding]:
@@ -319,7 +341,9 @@ def _odd(config: Config, path: Path) -> Iterator[Finding]:
 
 
 def _machine(home: Home) -> Iterator[Finding]:
-    free = shutil.disk_usage(home.path if home.path.exists() else Path.cwd()).free
+    absolute = home.path.absolute()
+    folder = next(place for place in (absolute, *absolute.parents) if os.path.exists(place))
+    free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE_OCTETS:
         yield Finding(
             Weight.ADVICE,

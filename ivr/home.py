@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ivr.errors import ConfigError
+from ivr.folders import why_unwritable
 
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -103,7 +104,29 @@ class Home:
         Raises:
             ConfigError: A folder cannot be made or written.
         """
-        folders = (
+        for folder in self._folders:
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unusable(f"{folder}: {error.strerror}") from None
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Find out whether :meth:`create` and :meth:`lock` may work; nothing is made.
+
+        Raises:
+            ConfigError: A folder can neither be made nor written, or the lock is another user's.
+        """
+        for folder in self._folders:
+            if problem := why_unwritable(folder):
+                raise self._unusable(problem)
+        if self._lock.exists() and not os.access(self._lock, os.R_OK | os.W_OK):
+            raise self._unusable(f"{self._lock} is another user's")
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return (
             self.path,
             self.recordings,
             self.models,
@@ -112,34 +135,46 @@ class Home:
             self.cache,
             self.spool,
         )
-        for folder in folders:
-            try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigError(
-                    None,
-                    "home",
-                    str(self.path),
-                    f"cannot be used: {folder}: {error.strerror}",
-                    remedy="name a folder that this user may write (--home or WEGWIJS_HOME)",
-                ) from None
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise ConfigError(
-                    None,
-                    "home",
-                    str(self.path),
-                    f"cannot be used: {folder} is not writable for this user",
-                    remedy="give the folder to this user (chown) or name another one",
-                )
-        return self
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / "phone.lock"
+
+    def _unusable(self, problem: str) -> ConfigError:
+        return ConfigError(
+            None,
+            "home",
+            str(self.path),
+            f"cannot be used: {problem}",
+            remedy="give the folder, with all that is in it, to this user (chown), or name another "
+            "one (--home or WEGWIJS_HOME)",
+        )
 
     def lock(self) -> HomeLock:
         """Take the folder for this phone process.
 
         Raises:
-            ConfigError: Another phone process holds it.
+            ConfigError: Another phone process holds it, or the lock cannot be opened.
         """
-        descriptor = os.open(self.path / "phone.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        return self._locked(os.O_RDWR | os.O_CREAT)
+
+    def is_in_use(self) -> bool:
+        """Whether a phone process holds the folder, as far as this user may know."""
+        try:
+            self._locked(os.O_RDONLY).release()
+        except FileNotFoundError:
+            return False
+        except ConfigError:
+            return True
+        return False
+
+    def _locked(self, flags: int) -> HomeLock:
+        try:
+            descriptor = os.open(self._lock, flags, 0o600)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise self._unusable(f"{self._lock}: {error.strerror}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -17,7 +17,9 @@ from typing import Any
 import alembic.command
 import alembic.util
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -29,7 +31,9 @@ from sqlalchemy.exc import (
 )
 
 from ivr.contacts.errors import RecordRefusedError
+from ivr.contacts.models import Base
 from ivr.errors import ContactStoreError
+from ivr.folders import why_unwritable
 
 _SECONDS_TO_WAIT_FOR_A_LOCK = 5
 _MIGRATION_LOCK = 0x5E1EC7  # any fixed number; advisory locks are per PostgreSQL database
@@ -55,6 +59,91 @@ def open_engine(url: str, *, read_only: bool = False) -> Engine:
             f"{shown(parsed)}: the PostgreSQL driver is not installed; "
             "install wegwijs with its 'postgres' extra (psycopg)"
         ) from None
+
+
+def look_over(url: str) -> None:
+    """Find out whether the service can use the register of ``url``, or make it; nothing changes.
+
+    Args:
+        url: As for :func:`open_engine`.
+
+    Raises:
+        ContactStoreError: It can do neither.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite" and _is_to_be_made(Path(parsed.database or "")):
+        return
+    engine = open_engine(url, read_only=True)
+    try:
+        with (
+            translated(engine, "reading the contact register"),
+            engine.connect() as connection,
+        ):
+            _look_at_tables(connection)
+    finally:
+        engine.dispose()
+
+
+def _is_to_be_made(path: Path) -> bool:
+    """Whether this file holds no register yet.
+
+    Raises:
+        ContactStoreError: It can neither be made nor written.
+    """
+    # SQLite writes its journal beside the database.
+    if problem := why_unwritable(path.parent):
+        raise _unusable(path, problem)
+    if not path.exists():
+        return True
+    if not path.is_file():
+        raise _unusable(path, "it is not a file")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise _unusable(path, os.strerror(errno.EACCES))
+    return path.stat().st_size == 0
+
+
+def _look_at_tables(connection: Connection) -> None:
+    where = shown(connection.engine.url)
+    found = set(inspect(connection).get_table_names())
+    ours = set(Base.metadata.tables)
+    versions = MigrationContext.configure(connection).get_current_heads()
+    if not versions:
+        if found & ours:
+            raise ContactStoreError(
+                f"{where}: has tables of another program, {', '.join(sorted(found & ours))}; "
+                "name another database"
+            )
+        if connection.dialect.name == "postgresql" and not connection.scalar(
+            text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
+        ):
+            raise ContactStoreError(
+                f"{where}: this user may make no tables there; GRANT CREATE on the schema, or "
+                "name another user or database"
+            )
+        return
+    script = ScriptDirectory.from_config(_migrations())
+    known = {revision.revision for revision in script.walk_revisions()}
+    if not known.issuperset(versions):
+        raise _made_by_newer(connection.engine)
+    if set(versions) == set(script.get_heads()) and (missing := sorted(ours - found)):
+        raise ContactStoreError(
+            f"{where}: lacks the tables {', '.join(missing)}; restore it from a backup, or name "
+            "another database"
+        )
+
+
+def _unusable(path: Path, problem: str) -> ContactStoreError:
+    return ContactStoreError(
+        f"{path}: the contact register cannot be opened: {problem}; give the folder to this "
+        "user, or name another with contacts.database_url or --home"
+    )
+
+
+def _made_by_newer(engine: Engine) -> ContactStoreError:
+    return ContactStoreError(
+        f"{shown(engine.url)}: this contact register was made by a newer version; "
+        "install that version, or name another database"
+    )
 
 
 def shown(url: URL) -> str:
@@ -95,10 +184,7 @@ def _open_sqlite(url: URL, read_only: bool) -> Engine:
             # SQLite gives its journal files the permissions of the database.
             _create(path)
     except OSError as error:
-        raise ContactStoreError(
-            f"{path}: the contact register cannot be opened: {error.strerror}; "
-            "give the folder to this user or name another with --home"
-        ) from None
+        raise _unusable(path, error.strerror or "it cannot be read") from None
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -219,8 +305,7 @@ def migrate(engine: Engine) -> None:
     Raises:
         ContactStoreError: It cannot be done, or a newer version made this database.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _migrations()
     with (
         translated(engine, "bringing the contact register up to date"),
         _alone(engine),
@@ -236,10 +321,13 @@ def migrate(engine: Engine) -> None:
         try:
             alembic.command.upgrade(config, "head")
         except alembic.util.CommandError:
-            raise ContactStoreError(
-                f"{shown(engine.url)}: this contact register was made by a newer version; "
-                "install that version, or name another database"
-            ) from None
+            raise _made_by_newer(engine) from None
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 @contextmanager

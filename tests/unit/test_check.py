@@ -40,6 +40,41 @@ def test_good_configuration_has_no_mistakes(tmp_path: Path, all_groups: str) -> 
     assert [] == mistakes(tmp_path, PORTS + all_groups)
 
 
+def test_checking_makes_nothing(tmp_path: Path, all_groups: str) -> None:
+    """
+    Neither the home folder nor a register that the service makes at its start.
+    """
+    url = f"sqlite:///{tmp_path}/newdb.sqlite"
+    found = mistakes(tmp_path, PORTS + all_groups + f'[contacts]\ndatabase_url = "{url}"\n')
+
+    assert [] == found
+    assert ["wegwijs.toml"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_register_that_cannot_be_made_is_blamed_on_its_key(tmp_path: Path, all_groups: str) -> None:
+    """
+    File and key of the configuration, then what is wrong.
+    """
+    url = f"sqlite:///{tmp_path}/wegwijs.toml/x.sqlite"
+    found = mistakes(tmp_path, PORTS + all_groups + f'[contacts]\ndatabase_url = "{url}"\n')
+
+    assert 1 == len(found), found
+    assert found[0].startswith(f"{tmp_path / 'wegwijs.toml'}: contacts.database_url: ")
+    assert "is not a folder" in found[0]
+
+
+def test_home_that_cannot_be_made_is_told_once(tmp_path: Path, all_groups: str) -> None:
+    """
+    Not again by everything that lies in it.
+    """
+    (tmp_path / "home").touch()
+    found = mistakes(tmp_path, PORTS + all_groups)
+
+    assert 1 == len(found), found
+    assert "home = " in found[0]
+    assert f"{tmp_path / 'home'} is not a folder" in found[0]
+
+
 def test_misspelt_key_does_not_hide_the_other_mistakes(tmp_path: Path, all_groups: str) -> None:
     """
     What the file says elsewhere is judged in the same run.

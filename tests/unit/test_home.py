@@ -70,3 +70,46 @@ def test_unusable_home_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="WEGWIJS_HOME"):
         Home(tmp_path / "var").create()
+
+
+def test_lock_of_another_user_is_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A service once run by hand as another user leaves such a file.
+    """
+    home = Home(tmp_path / "var").create()
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ivr.home.os.open", refused)
+
+    with pytest.raises(ConfigError, match=r"phone\.lock: Permission denied; give the folder"):
+        home.lock()
+    assert home.is_in_use()
+
+
+def test_home_in_use_can_be_told(tmp_path: Path) -> None:
+    """
+    Without making the lock.
+    """
+    home = Home(tmp_path / "var").create()
+    assert not home.is_in_use()
+    assert not (home.path / "phone.lock").exists()
+
+    with home.lock():
+        assert home.is_in_use()
+    assert not home.is_in_use()
+
+
+def test_checking_a_home_makes_nothing(tmp_path: Path) -> None:
+    """
+    One that can be made is fine; one below a file is not.
+    """
+    Home(tmp_path / "deep" / "var").check()
+    assert [] == list(tmp_path.iterdir())
+
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is not a folder"):
+        Home(tmp_path / "file" / "var").check()

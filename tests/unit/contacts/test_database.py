@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import stat
 import threading
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from ivr.contacts.database import look_over
 from ivr.contacts.models import Base
 from ivr.contacts.store import ContactStore
 from ivr.errors import ContactStoreError
@@ -80,6 +83,69 @@ def test_register_of_a_newer_version_is_refused(store: ContactStore, url: str) -
 
     with pytest.raises(ContactStoreError, match="newer version"):
         ContactStore(url)
+    with pytest.raises(ContactStoreError, match="newer version"):
+        look_over(url)
+
+
+def test_register_not_made_yet_is_fine_and_stays_unmade(url: str, tmp_path: Path) -> None:
+    """
+    The service makes it at its start; who only looks makes nothing, not even a file.
+    """
+    look_over(url)
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_empty_file_is_a_register_not_made_yet(tmp_path: Path) -> None:
+    """
+    As ``touch`` leaves it; the service fills it.
+    """
+    file = tmp_path / "c.sqlite"
+    file.touch()
+    look_over(f"sqlite:///{file}")
+
+    ContactStore(f"sqlite:///{file}").close()
+    look_over(f"sqlite:///{file}")
+
+
+def test_register_in_use_can_be_looked_at(store: ContactStore, url: str) -> None:
+    """
+    Also one that lacks a table which it should have: that is said.
+    """
+    store.apply(opened())
+    look_over(url)
+    with store.engine.connect() as connection:
+        connection.execute(text("DROP TABLE other_readings"))
+        connection.commit()
+
+    with pytest.raises(ContactStoreError, match="lacks the tables other_readings"):
+        look_over(url)
+
+
+def test_tables_of_another_program_are_no_register(tmp_path: Path) -> None:
+    """
+    The first migration would stumble over them.
+    """
+    file = tmp_path / "c.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE calls (id INTEGER)")
+
+    with pytest.raises(ContactStoreError, match="tables of another program, calls"):
+        look_over(f"sqlite:///{file}")
+
+
+@pytest.mark.parametrize("where", ["file/c.sqlite", "folder"])
+def test_register_that_cannot_be_made_is_said(tmp_path: Path, where: str) -> None:
+    """
+    Below a file, and in place of a folder; nothing is made.
+    """
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(ContactStoreError, match=r"contact register.*; "):
+        look_over(f"sqlite:///{tmp_path / where}")
+
+    assert {"file", "folder"} == {path.name for path in tmp_path.iterdir()}
 
 
 def test_reader_cannot_write(store: ContactStore, url: str) -> None:
