@@ -21,7 +21,7 @@ from ivr.audio.frames import FrameMatrix
 from ivr.call.rules import CallRules
 from ivr.carried import embedded_dir
 from ivr.config import Config, LineSection
-from ivr.contacts.privacy import CallerPrivacy
+from ivr.contacts.privacy import CallerPrivacy, normalise_number
 from ivr.contacts.store import ContactStore
 from ivr.contacts.writer import ContactWriter
 from ivr.engine.engine import Component, Engine
@@ -197,8 +197,19 @@ def _refuse_missing_prompts(lines: Mapping[str, Line]) -> None:
 
 
 def is_blocked(patterns: tuple[str, ...], caller: str) -> bool:
-    """Whether a rule of ``sip.blocked_callers`` holds for this number."""
-    return any(caller.startswith(p[:-1]) if p.endswith("*") else caller == p for p in patterns)
+    """Whether a rule of ``sip.blocked_callers`` holds for this number, in whatever spelling."""
+    spelled = normalise_number(caller)
+    for pattern in patterns:
+        rule = pattern.removesuffix("*")
+        alike = normalise_number(rule)
+        if pattern == rule:
+            if spelled == alike:
+                return True
+        # As written too: what starts like a short number may be the start of a long one. A bare
+        # 00 would be the start of every number that is spelled in full.
+        elif caller.startswith(rule) or (alike != "+" and spelled.startswith(alike)):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
