@@ -36,9 +36,9 @@ class CallerCall(pj.Call):
             guarded(partial(self.leg.on_transaction, prm.e.body.tsxState))
 
     def onDtmfEvent(self, prm: Any) -> None:
-        """A key, by RFC 4733 or INFO."""
+        """A key by RFC 4733; INFO is read by the leg."""
         if self.leg is not None:
-            guarded(partial(self.leg.on_key, prm.method, prm.digit, prm.timestamp, prm.flags))
+            guarded(partial(self.leg.on_key, prm.digit, prm.timestamp, prm.flags))
 
     def onCallTransferRequest(self, prm: Any) -> None:
         """Decline a REFER of the caller."""

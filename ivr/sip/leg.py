@@ -280,15 +280,12 @@ class PjsuaLeg(LegBase):
 
     # On the owner's thread: keys and requests inside the dialog.
 
-    def on_key(self, method: int, digit: str, timestamp: int, flags: int) -> None:
+    def on_key(self, digit: str, timestamp: int, flags: int) -> None:
         """A telephone event, possibly one of many packets about the same key."""
-        if flags & _DTMF_UPDATE:
+        # Packets out of order look like a new key to the library, but carry the same time.
+        if flags & _DTMF_UPDATE or self._last_key == (digit, timestamp):
             return
-        if method == pj.PJSUA_DTMF_METHOD_RFC2833:
-            # Packets out of order look like a new key to the library, but carry the same time.
-            if self._last_key == (digit, timestamp):
-                return
-            self._last_key = (digit, timestamp)
+        self._last_key = (digit, timestamp)
         self._press(digit)
 
     def _press(self, digit: str) -> None:
@@ -309,8 +306,12 @@ class PjsuaLeg(LegBase):
                 notice = message.read_transfer_notice(received.wholeMsg)
                 if notice is not None:
                     self._transfers.on_notice(notice)
-            elif method == "INFO" and (digits := message.info_digits(received.wholeMsg)):
+            elif method == "INFO" and (
+                (digit := message.info_digit(received.wholeMsg)) is not None
+            ):
+                # What is answered here the library does not look at: it knows fewer keys.
                 native.answer_transaction(received.pjRxData, transaction.pjTransaction, 200)
-                self._press(digits)
+                if digit:
+                    self._press(digit)
             elif message.asks_for_life(method, received.wholeMsg):
                 native.answer_transaction(received.pjRxData, transaction.pjTransaction, 200)

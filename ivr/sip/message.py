@@ -27,12 +27,15 @@ _URI: Final = re.compile(r"<([^<>]*)>|((?:sips?|tel):[^\s,<>]+)", re.IGNORECASE)
 _USER: Final = re.compile(r"sips?:([^@?]*)@|tel:([^;?]+)", re.IGNORECASE)
 _TARGET: Final = re.compile(
     r"sips?:(?:[A-Za-z0-9%+_.!~*'()&=$,;?/:-]+@)?"
-    r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:;[A-Za-z0-9=._~%-]+)*",
+    # An underscore is no letter of RFC 3261's host names, but containers have such names.
+    r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?(?:;[A-Za-z0-9=._~%-]+)*",
     re.IGNORECASE,
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _STATUS_LINE: Final = re.compile(r"SIP/2\.0\s+([1-6]\d\d)", re.IGNORECASE)
-_DIGITS: Final = frozenset("0123456789*#ABCD")
+_INFO_KEYS: Final = {key: key for key in "0123456789*#ABCD"} | {"10": "*", "11": "#"}
+"""Gateways that write the event's number of RFC 4733 send 10 and 11."""
+_INFO_KINDS: Final = frozenset({"application/dtmf", "application/dtmf-relay"})
 # RFC 3551, table 4: payload types that need no rtpmap.
 _STATIC_PAYLOADS: Final = {"0": "pcmu", "8": "pcma", "9": "g722"}
 _PRIVACY: Final = frozenset({"id", "user", "header"})
@@ -137,19 +140,21 @@ def have_codec_in_common(offered: Sequence[str] | None, ours: Sequence[str]) -> 
     return offered is None or not {codec.lower() for codec in ours}.isdisjoint(offered)
 
 
-def info_digits(message: str) -> str:
-    """Keys in an INFO request of type ``application/dtmf``; empty for every other request.
+def info_digit(message: str) -> str | None:
+    """The key in an INFO request of type ``application/dtmf`` or ``application/dtmf-relay``.
 
-    ``application/dtmf-relay`` is read by pjsua itself.
+    Returns:
+        One of 0-9, ``*``, ``#``, A-D; empty when it tells of no such key, a hook flash for
+        example; None for every other request, and for one without a body.
     """
     kind = (header(message, "Content-Type") or "").partition(";")[0].strip().lower()
-    if kind != "application/dtmf":
-        return ""
     text = body(message).strip().upper()
-    # Some peers send the other type's body under this one.
-    if signal := re.search(r"SIGNAL\s*=\s*(\S)", text):
+    if kind not in _INFO_KINDS or not text:
+        return None
+    # Some peers send the one type's body under the other.
+    if signal := re.search(r"^[ \t]*SIGNAL[ \t]*=[ \t]*(\S+)", text, re.MULTILINE):
         text = signal[1]
-    return text if len(text) == 1 and text in _DIGITS else ""
+    return _INFO_KEYS.get(text, "")
 
 
 def asks_for_life(method: str, message: str) -> bool:

@@ -229,20 +229,30 @@ def test_key_counts_once(pjsua_stage: PjsuaStage, marker: bool, lose: int, repea
         end(pjsua_stage, heard)
 
 
-def test_info_of_the_older_type(pjsua_stage: PjsuaStage) -> None:
+@pytest.mark.parametrize(
+    ("kind", "body", "key"),
+    [
+        ("application/dtmf", "7", "7"),
+        ("application/dtmf-relay", "Signal=10\r\nDuration=160", "*"),
+        ("application/dtmf-relay", "signal=9\r\nduration=160", "9"),
+        ("application/dtmf-relay", "Signal=16\r\nDuration=160", ""),
+    ],
+)
+def test_info_is_one_key(pjsua_stage: PjsuaStage, kind: str, body: str, key: str) -> None:
     """
-    INFO application/dtmf is a key too, and is answered with 200.
+    INFO of both types is a key, counted once, or none, and is answered with 200.
     """
     with pjsua_stage.peer(
         OFFER,
         sip.accepted(),
-        sip.inside("INFO", 2, body="7", kind="application/dtmf"),
+        sip.inside("INFO", 2, body=body, kind=kind),
         sip.plain(200),
         sip.be_hung_up(),
     ) as heard:
         answered(pjsua_stage, heard)
-
-        assert DigitPressed("7") == heard.next(DigitPressed)
+        if key:
+            assert DigitPressed(key) == heard.next(DigitPressed)
+        heard.nothing_for(0.3)
         end(pjsua_stage, heard)
 
 

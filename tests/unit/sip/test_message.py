@@ -149,22 +149,32 @@ def test_common_codec() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "digits"),
+    ("kind", "body", "digit"),
     [
         ("application/dtmf", "5", "5"),
         ("application/dtmf", " #\r\n", "#"),
         ("application/dtmf", "Signal= 7\r\nDuration=100", "7"),
-        ("application/dtmf", "11", ""),
-        ("application/dtmf", "", ""),
-        ("application/dtmf-relay", "Signal=5", ""),
-        ("text/plain", "5", ""),
+        ("application/dtmf", "11", "#"),
+        ("application/dtmf", "12", ""),
+        ("application/dtmf", "", None),
+        ("application/dtmf-relay", "Signal=5", "5"),
+        ("application/dtmf-relay; charset=x", "Signal= *\r\nDuration= 160", "*"),
+        ("Application/DTMF-Relay", "signal=9\r\nduration=160\r\n", "9"),
+        ("application/dtmf-relay", "Duration=160\r\nSIGNAL = 10", "*"),
+        ("application/dtmf-relay", "Signal=11\r\nDuration=250", "#"),
+        ("application/dtmf-relay", "Signal=d", "D"),
+        ("application/dtmf-relay", "Signal=12", ""),
+        ("application/dtmf-relay", "Signal=16\r\nDuration=160", ""),
+        ("application/dtmf-relay", "Signal=", ""),
+        ("application/dtmf-relay", "Duration=160", ""),
+        ("text/plain", "5", None),
     ],
 )
-def test_info_digits(kind: str, body: str, digits: str) -> None:
+def test_info_digit(kind: str, body: str, digit: str | None) -> None:
     """
-    One key of the older type; the other type is the library's.
+    One key of either type, by its name or its event's number; another signal is no key.
     """
-    assert digits == message.info_digits(
+    assert digit == message.info_digit(
         sip("INFO sip:a SIP/2.0", f"Content-Type: {kind}", body=body)
     )
 
@@ -195,6 +205,9 @@ def test_transfer_notice() -> None:
         ("sips:groep@acd.example.be;transport=tls", True),
         ("sip:[::1]:5060", True),
         ("sip:acd.example.be", True),
+        ("SIP:706@127.0.0.1", True),
+        ("Sips:706@127.0.0.1", True),
+        ("sip:701@my_pbx:5060", True),
         ("", False),
         ("711", False),
         ("sip:", False),
@@ -230,7 +243,7 @@ def test_no_message_is_too_strange(head: str, body: str) -> None:
     for candidate in (head, text + body, text + "m=audio " + body):
         message.read_invitation(candidate)
         message.read_transfer_notice(candidate)
-        message.info_digits(candidate)
+        message.info_digit(candidate)
         message.cseq_number(candidate)
         message.is_target(candidate)
         message.refer_to(head, {head: body})
