@@ -19,9 +19,9 @@ from ivr.contacts.store import ContactStore
 from ivr.demo.children import ended_by_signals, require_pjsua2
 from ivr.demo.dead_air import DeadAir, dead_airs
 from ivr.demo.director import Act, Director
-from ivr.demo.errors import DemoError, DemoUsageError
+from ivr.demo.errors import DemoError
 from ivr.demo.processes import Child, Happening
-from ivr.demo.render import report, write_svg
+from ivr.demo.render import check_svg, report, write_svg
 from ivr.demo.replay import Pressed
 from ivr.demo.speech import QUESTION, check_digits, check_question, write_question
 from ivr.demo.stage import CENTRE, PHONE, Stage, StageSettings
@@ -100,10 +100,8 @@ def run_demo(
 
     def make() -> Story:
         request = Request(say=say, audio=audio, digits=check_digits(digits))
-        if svg is not None and not svg.absolute().parent.is_dir():
-            raise DemoUsageError(
-                f"{svg.absolute().parent}: no such folder for --svg; make it first"
-            )
+        if svg is not None:
+            check_svg(svg)
         story = demonstrate(request, settings=settings, home=home, progress=progress)
         if svg is not None:
             write_svg(story, svg)

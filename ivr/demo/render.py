@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TextIO
@@ -97,6 +98,31 @@ def report(make: Callable[[], Story], *, json_output: bool, stdout: TextIO, stde
     else:
         show(story, stdout)
     return 0 if story.reached else 1
+
+
+def check_svg(path: Path) -> None:
+    """Refuse a file for the picture that could not be written after the call.
+
+    Raises:
+        DemoUsageError: The message names the path and the remedy.
+    """
+    # A link that leads nowhere yet leads to where the file will be.
+    file = Path(os.path.realpath(path))
+    try:
+        if file.is_dir():
+            raise DemoUsageError(f"{path}: --svg names a folder; name a file in it, as call.svg")
+        if not file.parent.is_dir():
+            raise DemoUsageError(f"{file.parent}: no such folder for --svg; make it first")
+        # Tried, because permissions do not tell of read-only and special file systems.
+        known = file.exists()
+        file.open("ab").close()
+        if not known:
+            file.unlink()
+    except OSError as error:
+        raise DemoUsageError(
+            f"{path}: --svg cannot be written: {error.strerror}; "
+            "name a file in a folder that this user may write"
+        ) from None
 
 
 def write_svg(story: Story, path: Path) -> None:

@@ -283,6 +283,8 @@ def test_a_service_that_cannot_start_is_one_clear_message() -> None:
         ({"audio": Path("/nonexistent.wav")}, "no such file"),
         ({"say": " "}, "--say"),
         ({"svg": Path("/nonexistent/call.svg")}, "--svg"),
+        ({"svg": Path("/")}, "name a file in it"),
+        ({"svg": Path("/proc/call.svg")}, "name a file in a folder"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_starts(

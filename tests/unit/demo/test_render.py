@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.demo.errors import DemoError
-from ivr.demo.render import show, write_svg
+from ivr.demo.errors import DemoError, DemoUsageError
+from ivr.demo.render import check_svg, show, write_svg
 from ivr.demo.story import Entry, Story, Who
 
 LONG = "een lange zin met & en < en [bold]haken[/bold] die niet op een regel van tachtig past, " * 3
@@ -87,6 +87,39 @@ def test_a_picture_that_cannot_be_written_is_a_clear_message(tmp_path: Path) -> 
     """
     with pytest.raises(DemoError, match="name a file in a writable folder"):
         write_svg(STORY, tmp_path)
+
+
+def test_a_picture_without_a_place_is_refused_before_the_call(tmp_path: Path) -> None:
+    """
+    A folder, a file below a file, a missing folder, a name too long: path, reason and remedy.
+    """
+    (tmp_path / "file").touch()
+
+    for path, remedy in (
+        (tmp_path, "name a file in it"),
+        (tmp_path / "file" / "call.svg", "make it first"),
+        (tmp_path / "missing" / "call.svg", "make it first"),
+        (tmp_path / ("x" * 300), "name a file in a folder"),
+    ):
+        with pytest.raises(DemoUsageError, match=remedy) as caught:
+            check_svg(path)
+        assert str(tmp_path) in str(caught.value)
+
+
+def test_checking_a_picture_leaves_no_trace(tmp_path: Path) -> None:
+    """
+    A new file is not left behind, also behind a link; one that is there keeps its content.
+    """
+    old = tmp_path / "old.svg"
+    old.write_text("kept", encoding="utf-8")
+    link = tmp_path / "link.svg"
+    link.symlink_to("later.svg")
+
+    for path in (old, link, tmp_path / "new.svg"):
+        check_svg(path)
+
+    assert "kept" == old.read_text(encoding="utf-8")
+    assert {"old.svg", "link.svg"} == {path.name for path in tmp_path.iterdir()}
 
 
 def test_json_has_every_promised_key() -> None:
