@@ -134,6 +134,11 @@ def models_rollback(home: Path) -> int:
 
 
 def _in_use(registry: Registry, directory: Path) -> str:
+    # Here, as above.
+    from ivr.known_themas import after_change
+
+    for warning in after_change(directory):
+        print(f"wegwijs: {warning}", file=sys.stderr)
     known = next((v for v in registry.versions() if v.current), None)
     if known is None:
         return f"in use: {directory.name}"

@@ -20,7 +20,7 @@ from intent.dataset import read_rows
 from intent.errors import IntentError
 from intent.evaluate import Seconds
 from intent.evaluate import evaluate as measure
-from intent.training import DEFAULT_SEED
+from intent.training import DEFAULT_SEED, ModelVersion
 from intent.training import train as train_version
 from ivr.app import model_registry
 from ivr.call.policy import Decision, decide
@@ -29,6 +29,7 @@ from ivr.carried import embedded_dir
 from ivr.engine.settling import to_ranking
 from ivr.errors import WegwijsError
 from ivr.home import Home
+from ivr.known_themas import folder_setting
 
 
 class TextCommandError(WegwijsError):
@@ -234,4 +235,12 @@ def train(
     print(f"{version.version} in {version.directory}")
     if out is None:
         print(f"use it with: wegwijs models promote {version.version}")
+    if data is not None and _is_other_catalogue(version):
+        print(f"and in the configuration, for its themas and products: {folder_setting(data)}")
     return 0
+
+
+def _is_other_catalogue(version: ModelVersion) -> bool:
+    """Whether a phone would not know by itself what the version was trained on."""
+    embedded = load_catalogue(embedded_dir("training_data"))
+    return bool(version.card["data"]["catalogue"] != embedded.fingerprint)

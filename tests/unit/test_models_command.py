@@ -310,6 +310,16 @@ def zipfile_octets() -> bytes:
     return octets.getvalue()
 
 
+def version_in(root: Path, **card: object) -> str:
+    """Store a copy of the embedded model under another card."""
+    model, _ = load_model(embedded_dir("models") / "intent-nl")
+    draft = root / "draft"
+    draft.mkdir(parents=True)
+    version = save_model(draft, model, {"note": 1, **card})
+    draft.rename(root / version)
+    return version
+
+
 def test_promotion_and_rollback_name_the_version_as_the_list_does(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -318,11 +328,7 @@ def test_promotion_and_rollback_name_the_version_as_the_list_does(
     """
     embedded = embedded_dir("models") / "intent-nl"
     root = home / "models" / "intent-nl"
-    model, _ = load_model(embedded)
-    draft = root / "draft"
-    draft.mkdir(parents=True)
-    version = save_model(draft, model, {"note": 1})
-    draft.rename(root / version)
+    version = version_in(root)
     ours = read_card(embedded)["version"]
 
     assert 0 == cli.main(["models", "promote", version, "--home", str(home)])
@@ -331,3 +337,22 @@ def test_promotion_and_rollback_name_the_version_as_the_list_does(
     assert [f"in use: {version}", f"in use: {ours} (embedded)"] == (
         capsys.readouterr().out.splitlines()
     )
+
+
+def test_promotion_tells_which_themas_only_one_side_knows(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The version is in use, and its user knows what the configuration must name.
+    """
+    known = list(read_card(embedded_dir("models") / "intent-nl")["labels"])
+    known[known.index("energie")] = "laadpalen"
+    version = version_in(home / "models" / "intent-nl", labels=known)
+
+    code = cli.main(["models", "promote", version, "--home", str(home)])
+
+    told = capsys.readouterr()
+    assert (0, f"in use: {version}\n") == (code, told.out)
+    assert "the embedded catalogue lacks laadpalen, which this version knows" in told.err
+    assert "[catalogue] folder" in told.err
+    assert "the embedded catalogue has energie, which this version does not know" in told.err

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from intent.catalogue import load_catalogue
+from intent.training import ModelVersion
 from ivr import cli, text_commands
+from ivr.carried import embedded_dir
 
 
 def test_folder_that_cannot_be_written_is_told_before_training(
@@ -27,3 +30,29 @@ def test_folder_that_cannot_be_written_is_told_before_training(
     assert 1 == code
     assert f"wegwijs: {occupied}: cannot be written to" in told
     assert "--out" in told
+
+
+@pytest.mark.parametrize(("fingerprint", "told"), [("another", True), (None, False)])
+def test_catalogue_of_ones_own_is_to_be_configured(
+    fingerprint: str | None,
+    told: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """
+    A promoted version alone routes nobody to a new thema; a copy of the embedded data needs no
+    setting.
+    """
+    ours = load_catalogue(embedded_dir("training_data")).fingerprint
+    trained = ModelVersion(
+        version="nl-0123456789ab",
+        directory=tmp_path,
+        card={"data": {"catalogue": fingerprint or ours}},
+    )
+    monkeypatch.setattr(text_commands, "train_version", lambda *_, **__: trained)
+
+    code = cli.main(["train", "--data", str(tmp_path), "--home", str(tmp_path / "home")])
+
+    setting = f'[catalogue] folder = "{tmp_path}"'
+    assert (0, told) == (code, setting in capsys.readouterr().out.splitlines()[-1])
