@@ -28,6 +28,7 @@ from ivr.config import Config, load_config, parse_config
 from ivr.contacts.database import look_over
 from ivr.errors import ConfigError, ConfigErrors, ContactStoreError, WegwijsError
 from ivr.home import Home
+from ivr.known_themas import thema_gaps
 from ivr.maintenance import ClassifierOfTheDay
 from ivr.oddities import oddities
 from ivr.recognisers import deadline_problems, engine_problems
@@ -99,6 +100,7 @@ def check(path: Path, home: Home) -> list[Finding]:
     look(lambda: _told(deadline_problems(config, path)), "recognition", "timers")
     if catalogue:
         look(lambda: _classifier(home, catalogue[0]), "home")
+        look(lambda: _themas(config, home, path), "home", "catalogue")
         look(lambda: _prompts(config, catalogue[0], path), "prompts", "lines", "contacts")
     look(lambda: _retention(config, path), "contacts")
     if (url := config.contacts.database_url) is not None:
@@ -300,6 +302,11 @@ def _told(problems: Iterator[ConfigError]) -> Iterator[Finding]:
 def _classifier(home: Home, catalogue: Catalogue) -> Iterator[Finding]:
     ClassifierOfTheDay(model_registry(home), catalogue)
     yield from ()
+
+
+def _themas(config: Config, home: Home, path: Path) -> Iterator[Finding]:
+    gaps = thema_gaps(model_registry(home), config.catalogue.folder, path)
+    return (Finding(Weight.ADVICE, gap) for gap in gaps)
 
 
 def _prompts(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
