@@ -276,7 +276,9 @@ class Phone:
         matrix = FrameMatrix(settings.max_legs + _SPARE_SLOTS)
         self._core = AudioCore(matrix, lambda event: self.engine.audio_event(event))
         self.registry = CollectorRegistry()
-        self._telephony = PjsuaTelephony(settings, matrix, loop)
+        self._telephony = PjsuaTelephony(
+            settings, matrix, loop, retry_after_seconds=config.service.retry_after_seconds
+        )
         tools = Tools(
             loop=loop,
             ears=self._core,

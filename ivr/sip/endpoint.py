@@ -28,8 +28,9 @@ _GOODBYE_SECONDS: Final = 1.0
 _REGISTRAR_SECONDS: Final = 4.0
 """How long the end waits for a registration that is under way, and for it to be taken back."""
 _STOP_SECONDS: Final = 10.0
-# Refusals by the library that are about a caller, not about a malformed message.
-_SHOWN_REFUSALS: Final = frozenset({486, 488, 606})
+_OUR_FAULTS: Final = frozenset({500, 503})
+# Refusals by the library after which nobody calls again at once, as with a longer session timer.
+_SHOWN_REFUSALS: Final = frozenset({400, 486, 488, 606}) | _OUR_FAULTS
 
 
 class PjsuaTelephony:
@@ -39,10 +40,16 @@ class PjsuaTelephony:
         settings: Checked by :meth:`start`.
         matrix: Where received frames go; must hold ``settings.max_calls`` slots.
         loop: The engine's loop; every listener is called on its thread.
+        retry_after_seconds: Told to callers for whom there are no ports.
     """
 
     def __init__(
-        self, settings: SipSettings, matrix: FrameMatrix, loop: asyncio.AbstractEventLoop
+        self,
+        settings: SipSettings,
+        matrix: FrameMatrix,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        retry_after_seconds: int = 30,
     ) -> None:
         self.settings = settings
         self.options_retry_after_seconds: int | None = None
@@ -53,6 +60,7 @@ class PjsuaTelephony:
             settings,
             on_incoming=self._on_incoming,
             on_rejected=self._on_rejected,
+            retry_after_seconds=retry_after_seconds,
             options_retry_after=lambda: self.options_retry_after_seconds,
             before_close=self._say_goodbye,
         )
@@ -107,11 +115,14 @@ class PjsuaTelephony:
     def _on_rejected(self, invite: str, status: int) -> None:
         if status not in _SHOWN_REFUSALS or not invite:
             return
-        invitation = self._read(invite)
-        codecs_in_common = status != 488 and message.have_codec_in_common(
-            invitation.codecs, self.settings.codecs
-        )
-        leg = RefusedLeg(invitation, self._loop, status, codecs_in_common=codecs_in_common)
+        if status in _OUR_FAULTS:
+            log.error(
+                "a call is refused: the library could not prepare its sound; if another program "
+                "holds the ports of sip.rtp_ports (see 'ss -lup'), end it or choose others",
+                extra={"status": status},
+            )
+        # Only what the caller was told counts: no other refusal is about codecs.
+        leg = RefusedLeg(self._read(invite), self._loop, status, codecs_in_common=status != 488)
         self._offer(leg)
         leg.end()
 

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 LEAD_IN_SECONDS: Final = 0.2
 """Silence before a leg's first prompt: the peer's jitter buffer and NAT settle meanwhile."""
+_REFUSED_BY_LIBRARY: Final = frozenset({488, 500, 606})
+"""Where the sound cannot be set up when we answer; 487 and 408 are the caller's doing."""
 _DTMF_UPDATE: Final = 1  # PJMEDIA_STREAM_DTMF_IS_UPDATE (pjmedia/stream.h)
 
 
@@ -154,7 +156,8 @@ class PjsuaLeg(LegBase):
                 "a response could not be sent; the leg ends",
                 extra={"leg": self._number, "status": status, "error": error.status},
             )
-            self._end(pj.PJSIP_SC_INTERNAL_SERVER_ERROR, {})
+            retry_after = str(self._around.runtime.retry_after_seconds)
+            self._end(pj.PJSIP_SC_SERVICE_UNAVAILABLE, {"Retry-After": retry_after})
 
     def end_now(self) -> None:
         """Hang up, or refuse a call that was not answered."""
@@ -185,6 +188,8 @@ class PjsuaLeg(LegBase):
             self._confirmed = True
             self._tell_ready()
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            if not self._confirmed and info.lastStatusCode in _REFUSED_BY_LIBRARY:
+                self._ended_by_us = True
             self._clean_up(self._ending_status or info.lastStatusCode or pj.PJSIP_SC_OK)
 
     def _clean_up(self, status: int) -> None:

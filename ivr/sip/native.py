@@ -1,10 +1,12 @@
 """The few C functions that pjsua2's Python wrapper lacks.
 
 They are called in the library that the wrapper has loaded already, with pointers and numbers.
-The structures are ``pjsip_module`` and the beginning of ``pjsip_transaction``, whose layouts are
-part of pjsip's public interface; the second is checked before it is used.
+The structures are ``pjsip_module`` and the beginnings of ``pjsip_transaction``, ``pjsip_tx_data``
+and ``pjsip_msg``, whose layouts are part of pjsip's public interface; all but the first are
+checked before they are used.
 
-Source: pjproject 2.17, pjsip/include/pjsip/sip_module.h, sip_endpoint.h and sip_transaction.h.
+Source: pjproject 2.17, pjsip/include/pjsip/sip_module.h, sip_endpoint.h, sip_transaction.h,
+sip_transport.h and sip_msg.h; pjlib/include/pj/ioqueue.h.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ _ENDS_THE_CALL: Final = frozenset({408, 481})
 """Of a request inside a call, to the library (RFC 3261 section 12.2.1.2)."""
 _ENDS_NOTHING: Final = 480
 _WATCHED_MOST: Final = 1024
+_RESPONSE: Final = 1  # PJSIP_RESPONSE_MSG
+_OUR_FAULT: Final = 500
+_TRY_LATER: Final = 503
 
 
 class _PjString(ctypes.Structure):
@@ -37,7 +42,7 @@ class _PjString(ctypes.Structure):
 
 
 _ON_TRANSACTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
-_ON_REQUEST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+_ON_MESSAGE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 class _PjModule(ctypes.Structure):
@@ -51,7 +56,7 @@ class _PjModule(ctypes.Structure):
         ("start", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
         ("unload", ctypes.c_void_p),
-        ("on_rx_request", _ON_REQUEST),
+        ("on_rx_request", ctypes.c_void_p),
         ("on_rx_response", ctypes.c_void_p),
         ("on_tx_request", ctypes.c_void_p),
         ("on_tx_response", ctypes.c_void_p),
@@ -91,6 +96,47 @@ class _Transaction(ctypes.Structure):
     )
 
 
+class _OpKey(ctypes.Structure):
+    _fields_ = (
+        ("internal", ctypes.c_void_p * 32),
+        ("activesock_data", ctypes.c_void_p),
+        ("user_data", ctypes.c_void_p),
+        ("tdata", ctypes.c_void_p),
+        ("token", ctypes.c_void_p),
+        ("callback", ctypes.c_void_p),
+    )
+
+
+class _Outgoing(ctypes.Structure):
+    _fields_ = (
+        ("prev", ctypes.c_void_p),
+        ("next", ctypes.c_void_p),
+        ("pool", ctypes.c_void_p),
+        ("obj_name", ctypes.c_char * 32),
+        ("info", ctypes.c_void_p),
+        ("rx_timestamp", ctypes.c_long * 2),
+        ("mgr", ctypes.c_void_p),
+        ("op_key", _OpKey),
+        ("lock", ctypes.c_void_p),
+        ("msg", ctypes.c_void_p),
+    )
+
+
+class _StatusLine(ctypes.Structure):
+    _fields_ = (("code", ctypes.c_int), ("reason", _AnyString))
+
+
+class _Response(ctypes.Structure):
+    """``pjsip_msg``; ``uri`` is where a request's first line is longer."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("line", _StatusLine),
+        ("uri", ctypes.c_void_p),
+        ("headers", ctypes.c_void_p),
+    )
+
+
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(pjsua2._pjsua2.__file__)
     library.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
@@ -122,6 +168,11 @@ def _library() -> ctypes.CDLL:
     library.pjsip_endpt_release_pool.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
     library.pjsip_retry_after_hdr_create.restype = ctypes.c_void_p
     library.pjsip_retry_after_hdr_create.argtypes = (ctypes.c_void_p, ctypes.c_int)
+    library.pjsip_get_status_text.restype = ctypes.POINTER(_AnyString)
+    library.pjsip_endpt_get_tpmgr.restype = ctypes.c_void_p
+    library.pjsip_endpt_get_tpmgr.argtypes = (ctypes.c_void_p,)
+    library.pjsip_tx_data_get_info.restype = ctypes.c_char_p
+    library.pjsip_tx_data_get_info.argtypes = (ctypes.c_void_p,)
     library.pj_list_insert_before.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
     library.pjsip_tsx_get_dlg.restype = ctypes.c_void_p
     library.pjsip_tsx_get_dlg.argtypes = (ctypes.c_void_p,)
@@ -186,25 +237,23 @@ def _refuse(received: int, retry_after_seconds: int) -> None:
         _C.pjsip_endpt_release_pool(endpoint, pool)
 
 
-class OptionsAnswer:
-    """Answers OPTIONS outside a dialog with 503 while calls are not welcome.
-
-    pjsua itself always says 200, so that a dispatcher would keep sending calls to a node that
-    drains. Lives as long as the endpoint: the library keeps a pointer to it.
+class _Module:
+    """A module of ours. Lives as long as the endpoint: the library keeps a pointer to it.
 
     Args:
-        retry_after_seconds: When calls may be welcome again; None while they are.
+        name: Unique in the endpoint.
+        priority: Modules of lower numbers see what comes in before, what goes out after it.
+        **callbacks: C functions by their field of ``pjsip_module``.
     """
 
-    def __init__(self, retry_after_seconds: Callable[[], int | None]) -> None:
-        self._retry_after_seconds = retry_after_seconds
-        self._name = b"mod-wegwijs-options"
-        self._callback = _ON_REQUEST(self._on_request)
+    def __init__(self, name: bytes, priority: int, **callbacks: Any) -> None:
+        self._name = name
+        self._callbacks = callbacks
         self._module = _PjModule(
-            name=_PjString(self._name, len(self._name)),
+            name=_PjString(name, len(name)),
             id=-1,
-            priority=_PRIORITY,
-            on_rx_request=self._callback,
+            priority=priority,
+            **{field: ctypes.cast(call, ctypes.c_void_p) for field, call in callbacks.items()},
         )
 
     def register(self) -> bool:
@@ -213,6 +262,23 @@ class OptionsAnswer:
             _C.pjsua_get_pjsip_endpt(), ctypes.addressof(self._module)
         )
         return bool(registered == _OK)
+
+
+class OptionsAnswer(_Module):
+    """Answers OPTIONS outside a dialog with 503 while calls are not welcome.
+
+    pjsua itself always says 200, so that a dispatcher would keep sending calls to a node that
+    drains.
+
+    Args:
+        retry_after_seconds: When calls may be welcome again; None while they are.
+    """
+
+    def __init__(self, retry_after_seconds: Callable[[], int | None]) -> None:
+        super().__init__(
+            b"mod-wegwijs-options", _PRIORITY, on_rx_request=_ON_MESSAGE(self._on_request)
+        )
+        self._retry_after_seconds = retry_after_seconds
 
     def _on_request(self, received: int) -> int:
         try:
@@ -230,34 +296,82 @@ class OptionsAnswer:
         return 1
 
 
-class ReferGuard:
+class RefusalAnswer(_Module):
+    """Makes the library's 500 for a new call 503 with Retry-After.
+
+    The library answers so when it can open no ports for the sound, before we hear of the call; a
+    dispatcher that gets 503 tries another node, and comes back. Used on the owner's thread.
+
+    Args:
+        retry_after_seconds: When the caller's side may try again.
+    """
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(
+            b"mod-wegwijs-refusal",
+            _PRIORITY,
+            on_rx_request=_ON_MESSAGE(self._on_request),
+            on_tx_response=_ON_MESSAGE(self._on_response),
+        )
+        self._retry_after_seconds = retry_after_seconds
+        self._is_new = False
+        """Whether the library looks at a new INVITE just now."""
+        self._changed = False
+
+    def dealt_with(self, status: int = 0) -> int:
+        """The library is done with the new INVITE; the status that its caller got."""
+        changed, self._is_new, self._changed = self._changed, False, False
+        return _TRY_LATER if changed and status == _OUR_FAULT else status
+
+    def _on_request(self, received: int) -> int:
+        # Requests inside a call do not come this far.
+        info = _C.pjsip_rx_data_get_info(received) or b""
+        self._is_new, self._changed = b" INVITE/" in info, False
+        return 0
+
+    def _on_response(self, address: int) -> int:
+        try:
+            if self._is_new and b" 500/INVITE/" in (_C.pjsip_tx_data_get_info(address) or b""):
+                self._change(_Outgoing.from_address(address))
+        except Exception as error:
+            # Nothing may escape into C.
+            log.error("a refusal could not be changed", extra={"error": type(error).__name__})
+        return 0
+
+    def _change(self, outgoing: _Outgoing) -> None:
+        manager = _C.pjsip_endpt_get_tpmgr(_C.pjsua_get_pjsip_endpt())
+        if outgoing.mgr != manager or not outgoing.msg:
+            log.warning("this pjsua2 lays out messages otherwise: a refusal stays 500")
+            return
+        response = _Response.from_address(outgoing.msg)
+        if (response.type, response.line.code) != (_RESPONSE, _OUR_FAULT):
+            return
+        retry_after = _C.pjsip_retry_after_hdr_create(outgoing.pool, self._retry_after_seconds)
+        headers = ctypes.addressof(response) + _Response.headers.offset
+        _C.pj_list_insert_before(headers, retry_after)
+        response.line.reason = _C.pjsip_get_status_text(_TRY_LATER).contents
+        response.line.code = _TRY_LATER
+        self._changed = True
+
+
+class ReferGuard(_Module):
     """Keeps the call when a REFER in it is answered with 408 or 481, or not at all.
 
     The library ends the whole call then, though only the transfer failed (RFC 5057 section 5.1):
     the caller may be there still. Here the outcome is changed to one that ends nothing, just
-    before the library looks at it. Lives as long as the endpoint, and on its owner's thread.
+    before the library looks at it. Used on the owner's thread.
     """
 
     def __init__(self) -> None:
-        self._name = b"mod-wegwijs-refer"
-        self._callback = _ON_TRANSACTION(self._on_transaction)
-        self._module = _PjModule(
-            name=_PjString(self._name, len(self._name)),
-            id=-1,
-            priority=_USAGE_PRIORITY,
-            on_tsx_state=ctypes.cast(self._callback, ctypes.c_void_p),
+        super().__init__(
+            b"mod-wegwijs-refer",
+            _USAGE_PRIORITY,
+            on_tsx_state=_ON_TRANSACTION(self._on_transaction),
         )
         self._watched: dict[int, int] = {}
         """CSeq of each REFER under way, by the address of its transaction."""
         self._changed = (0, 0)
         """Address and true status of the outcome that was changed last."""
-
-    def register(self) -> bool:
-        """Hand the module to the endpoint; the endpoint's end unregisters it."""
-        registered = _C.pjsip_endpt_register_module(
-            _C.pjsua_get_pjsip_endpt(), ctypes.addressof(self._module)
-        )
-        return bool(registered == _OK)
 
     def watch(self, transaction: Any, cseq: int | None) -> None:
         """Look after a REFER that goes out just now.

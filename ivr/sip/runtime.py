@@ -84,6 +84,7 @@ class Runtime:
         settings: Checked by :meth:`open`.
         on_incoming: Called with pjsua's call number and the INVITE.
         on_rejected: Called with the INVITE and the status, when pjsua refused it by itself.
+        retry_after_seconds: For callers whom we cannot take for a reason of ours.
         options_retry_after: Seconds for the 503 that OPTIONS gets; None while it gets 200.
         before_close: Ends what is left before the endpoint goes.
     """
@@ -94,6 +95,7 @@ class Runtime:
         *,
         on_incoming: Callable[[int, str], None],
         on_rejected: Callable[[str, int], None] = lambda message, status: None,
+        retry_after_seconds: int = 30,
         options_retry_after: Callable[[], int | None] = lambda: None,
         before_close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -106,7 +108,9 @@ class Runtime:
         self._on_incoming = on_incoming
         self._on_rejected = on_rejected
         self._before_close = before_close
+        self.retry_after_seconds = retry_after_seconds
         self.refer_guard = native.ReferGuard()
+        self._refusal = native.RefusalAnswer(retry_after_seconds)
         self._options = native.OptionsAnswer(options_retry_after)
         self._endpoint: Any = None
         self._holds_library = False
@@ -138,15 +142,24 @@ class Runtime:
             self._choose_codecs()
             if not self._options.register():
                 log.warning("OPTIONS is always answered with 200: the module was refused")
+            if not self._refusal.register():
+                log.warning("a call without ports for its sound gets 500: the module was refused")
             if not self.refer_guard.register():
                 log.warning("a lost REFER ends its call: the module was refused")
-            self.account = _Account(self._on_incoming)
+            self.account = _Account(self._incoming)
             self.account.create(self._account_config(), True)
         except pj.Error as error:
             raise LibraryError(
                 f"pjsua2 did not start (error {error.status} in {error.title}); "
                 "run make setup to rebuild it"
             ) from None
+
+    def _incoming(self, number: int, invite: str) -> None:
+        self._refusal.dealt_with()
+        self._on_incoming(number, invite)
+
+    def _rejected(self, invite: str, status: int) -> None:
+        self._on_rejected(invite, self._refusal.dealt_with(status))
 
     def poll(self, wait_ms: int) -> None:
         """Handle SIP, waiting up to ``wait_ms`` for some."""
@@ -209,7 +222,7 @@ class Runtime:
 
     def _start_library(self) -> None:
         settings = self.settings
-        endpoint = self._endpoint = _Endpoint(self._on_rejected)
+        endpoint = self._endpoint = _Endpoint(self._rejected)
         endpoint.libCreate()
         config = pj.EpConfig()
         config.uaConfig.maxCalls = settings.max_legs

@@ -12,9 +12,16 @@ from tests.integration.phone import WITHIN_SECONDS, Phone
 _AGAIN_SECONDS = 2.0
 
 
-def ask(phone: Phone, line: str, *, number: str = "0470123456", codec: int = 8) -> str:
+def ask(
+    phone: Phone,
+    line: str,
+    *,
+    number: str = "0470123456",
+    codec: int = 8,
+    sound_at: str = "IP4 127.0.0.1",
+) -> str:
     """The final answer to an INVITE, as text; it is acknowledged."""
-    return _ask(phone, "INVITE", line, number, f"m=audio 40000 RTP/AVP {codec}")
+    return _ask(phone, "INVITE", line, number, f"m=audio 40000 RTP/AVP {codec}", sound_at)
 
 
 def options(phone: Phone) -> str:
@@ -22,8 +29,10 @@ def options(phone: Phone) -> str:
     return _ask(phone, "OPTIONS", "1700", "dispatcher", "")
 
 
-def _ask(phone: Phone, method: str, line: str, number: str, media: str) -> str:
-    lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", media, ""]
+def _ask(
+    phone: Phone, method: str, line: str, number: str, media: str, sound_at: str = "IP4 127.0.0.1"
+) -> str:
+    lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", f"c=IN {sound_at}", "t=0 0", media, ""]
     body = "\r\n".join(lines) if media else ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))

@@ -13,7 +13,10 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -122,6 +125,62 @@ def test_caller_without_a_codec_in_common_is_refused(phone: Phone) -> None:
     assert ask(phone, "1700", codec=3).startswith("SIP/2.0 488")
     record = newest(phone, since)
     assert ("refused", 488, None) == (record.outcome, record.sip_status, record.answered_at)
+
+
+@pytest.mark.parametrize(
+    ("sound_at", "status"),
+    [("IP6 ::1", 488), ("IP4 no-such-host.invalid", 488), ("nonsense", 400)],
+)
+def test_caller_whose_sound_cannot_be_reached_is_refused(
+    phone: Phone, sound_at: str, status: int
+) -> None:
+    """
+    The record and the metric say refused, not that the caller hung up.
+    """
+    since, before = time.time(), refused(phone)
+
+    assert ask(phone, "1700", sound_at=sound_at).startswith(f"SIP/2.0 {status}")
+    assert ("refused", status) == (newest(phone, since).outcome, newest(phone, since).sip_status)
+    assert before + 1 == refused(phone)
+
+
+def refused(phone: Phone) -> float:
+    """Calls that our side could not take after all."""
+    return phone.metric(
+        "wegwijs_calls_ended_total", line="1700", outcome="refused", reason="leg_failed"
+    )
+
+
+def test_caller_without_ports_for_sound_is_told_when_to_come_back(phone: Phone) -> None:
+    """
+    Another program holds all of sip.rtp_ports: 503 with Retry-After, a record, a count, a log line.
+    """
+    configured = tomllib.loads(phone.config.read_text("utf-8"))["sip"]["rtp_ports"]
+    first, last = map(int, configured.split("-"))
+    since, before = time.time(), refused(phone)
+    with ExitStack() as other:
+        for port in range(first, last + 1):
+            # A call that has just ended may hold its ports a moment longer.
+            phone.until("free port", partial(take, other, port))
+        answer = ask(phone, "1700", number=MARKER_NUMBER)
+    record = newest(phone, since)
+
+    assert answer.startswith("SIP/2.0 503")
+    assert f"\r\nRetry-After: {RETRY_AFTER}" in answer
+    assert ("refused", 503) == (record.outcome, record.sip_status)
+    assert before + 1 == refused(phone)
+    phone.until("the log line", lambda: "the ports of sip.rtp_ports" in phone.stderr)
+    assert MARKER_NUMBER not in phone.stderr
+
+
+def take(stack: ExitStack, port: int) -> bool:
+    """Hold a UDP port until the stack unwinds; whether it was free."""
+    holder = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    try:
+        holder.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 def test_unknown_line_is_not_found(phone: Phone) -> None:

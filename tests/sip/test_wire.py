@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,68 @@ def test_no_codec_in_common(pjsua_stage: PjsuaStage) -> None:
 
         assert HungUp(488, by_us=True) == heard.next(HungUp)
     heard.nothing_for(0.1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("IN IP4 [media_ip]", "IN IP6 ::1"), ("[media_ip]", "no-such-host.invalid")]
+)
+def test_sound_to_nowhere_is_refused_by_us(pjsua_stage: PjsuaStage, old: str, new: str) -> None:
+    """
+    A caller whose sound could go nowhere gets 488, and did not hang up.
+    """
+    with pjsua_stage.peer(
+        sip.invite(body=sip.sdp(sip.PCMA).replace(old, new)),
+        sip.get(100, optional=True),
+        sip.get(488),
+        sip.ack_refusal(),
+    ) as heard:
+        pjsua_stage.do(heard.leg.answer)
+
+        assert HungUp(488, by_us=True) == heard.next(HungUp)
+
+
+def test_unreadable_offer_is_shown(pjsua_stage: PjsuaStage) -> None:
+    """
+    The library refuses an offer that is none with 400, and the engine sees the call.
+    """
+    with pjsua_stage.peer(
+        sip.invite(body="v=0\nm=audio nonsense"),
+        sip.get(100, optional=True),
+        sip.get(400),
+        sip.ack_refusal(),
+    ) as heard:
+        assert HungUp(400, by_us=True) == heard.next(HungUp)
+
+
+@pytest.mark.parametrize("offer", [sip.sdp(sip.PCMA), ""])
+def test_caller_without_ports_may_try_again(
+    own_stage: Callable[..., PjsuaStage], caplog: pytest.LogCaptureFixture, offer: str
+) -> None:
+    """
+    While another program holds all ports for sound, callers get 503 with Retry-After, with an
+    offer or without, the engine sees the calls, and the log says so; afterwards calls come in.
+    """
+    stage = own_stage()
+    with ExitStack() as other:
+        for port in range(stage.settings.rtp_first_port, stage.settings.rtp_last_port + 1):
+            taken = other.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            taken.bind(("127.0.0.1", port))
+        with stage.peer(
+            sip.invite(body=offer),
+            sip.get(100, optional=True),
+            sip.get(503, check="Retry-After: 30"),
+            sip.ack_refusal(),
+        ) as heard:
+            stage.do(heard.leg.answer)
+
+            assert HungUp(503, by_us=True) == heard.next(HungUp)
+    told = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert 1 == len(told)
+    assert "0470123456" not in str(told[0].__dict__)
+
+    with stage.peer(OFFER, *STAYS) as heard:
+        answered(stage, heard)
+        end(stage, heard)
 
 
 def test_offer_comes_with_the_ack(pjsua_stage: PjsuaStage) -> None:
