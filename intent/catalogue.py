@@ -286,9 +286,16 @@ def _products(file: Path, slugs: set[str]) -> list[Product]:
     """Read one product file; synonyms and colloquial names are separated by ``|``."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise CatalogueError(
-            file, "file", str(error), "cannot be read", remedy="save it as UTF-8"
+            file, "file", file.name, f"cannot be read ({error.strerror})",
+            remedy="put a file that this user may read in its place",
+        ) from None  # fmt: skip
+    except UnicodeDecodeError as error:
+        number = error.object[: error.start].count(b"\n") + 1
+        octets = error.object[error.start : error.end]
+        raise CatalogueError(
+            file, f"line {number}", octets, "is not UTF-8", remedy="save it as UTF-8"
         ) from None
     rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(rows, [])

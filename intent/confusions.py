@@ -35,17 +35,25 @@ def load_confusions(file: Path) -> dict[str, tuple[str, ...]]:
         catalogue without the table still trains.
 
     Raises:
-        TrainingDataError: A line has no tab.
+        TrainingDataError: It cannot be read, or a line has no tab.
     """
     if not file.exists():
         return {}
+    remedy = "make it again with intent.confusions"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TrainingDataError(
+            file, 0, f"cannot be read ({error.strerror})", remedy=remedy
+        ) from None
+    except UnicodeDecodeError as error:
+        line_number = error.object[: error.start].count(b"\n") + 1
+        raise TrainingDataError(file, line_number, "is not UTF-8", remedy=remedy) from None
     table: dict[str, tuple[str, ...]] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         word, tab, others = line.partition("\t")
         if not tab:
-            raise TrainingDataError(
-                file, number, "has no tab", remedy="make it again with intent.confusions"
-            )
+            raise TrainingDataError(file, number, "has no tab", remedy=remedy)
         table[word] = tuple(others.split())
     return table
 

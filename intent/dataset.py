@@ -171,6 +171,11 @@ def _row(
     text, thema = named["text"].strip(), named["thema"].strip()
     if not text:
         raise TrainingDataError(file, number, "has no text", remedy="fill it or remove the line")
+    if not thema:
+        raise TrainingDataError(
+            file, number, "has no thema",
+            remedy=f"fill that column with one of {', '.join(sorted(labels))}",
+        )  # fmt: skip
     also = tuple(a.strip() for a in named.get("ook_goed", "").split(",") if a.strip())
     for label in (thema, *also):
         if label not in labels:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -137,7 +136,8 @@ def _texts(texts: Sequence[str], *, jsonl: bool) -> Iterator[tuple[str, float]]:
                 'write {"text": "..."}, or leave out --jsonl'
             )
         confidence = row.get("confidence", 1.0)
-        if not isinstance(confidence, int | float) or math.isnan(confidence):
+        # An integer may be too large to be asked whether it is a number.
+        if not isinstance(confidence, int | float) or confidence != confidence:
             raise TextCommandError(
                 f"standard input, line {number}: has a confidence that is no number from 0 to 1; "
                 "correct it or leave it out"

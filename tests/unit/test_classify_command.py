@@ -48,7 +48,7 @@ def test_line_that_cannot_be_used_is_named(
     assert f"standard input, line 1: {mistake}" in told.err
 
 
-@pytest.mark.parametrize("confidence", ["0.4", "7", "-1", "1e999"])
+@pytest.mark.parametrize("confidence", ["0.4", "7", "-1", "1e999", "1" + "0" * 400])
 def test_confidence_out_of_range_counts_as_the_nearest(
     confidence: str,
     tmp_path: Path,

@@ -232,15 +232,18 @@ def test_missing_catalogue_is_named(tmp_path: Path) -> None:
         ("thema\tname\tsynonyms\tcolloquial\ngeen\tX\t\t\n", "line 2"),
         ("thema\tname\tsynonyms\tcolloquial\nenergie\t\t\t\n", "line 2"),
         ("thema\tname\tsynonyms\tcolloquial\nenergie\tX\t\t\ty\tz\n", "line 2"),
+        (b"thema\tname\tsynonyms\tcolloquial\nenergie\tcaf\xe9\t\t\n", "line 2"),
     ],
 )
-def test_wrong_product_line_is_named(tmp_path: Path, content: str, where: str) -> None:
+def test_wrong_product_line_is_named(tmp_path: Path, content: str | bytes, where: str) -> None:
     """
     The error names the product file and its line.
     """
     small(tmp_path)
     (tmp_path / "products").mkdir()
-    (tmp_path / "products" / "energie.tsv").write_text(content, encoding="utf-8")
+    (tmp_path / "products" / "energie.tsv").write_bytes(
+        content if isinstance(content, bytes) else content.encode()
+    )
 
     with pytest.raises(CatalogueError, match=r"energie\.tsv") as caught:
         load_catalogue(tmp_path)

@@ -65,7 +65,7 @@ def test_a_spreadsheet_may_write_quotation_marks(tmp_path: Path) -> None:
         ("", 1, "no column 'text'"),
         ("text\tthema\nx\tgas\n", 2, "unknown thema 'gas'"),
         ("text\tthema\took_goed\nx\tenergie\tgas\n", 2, "unknown thema 'gas'"),
-        ("text\tthema\nx\n", 2, "unknown thema ''"),
+        ("text\tthema\nx\n", 2, "has no thema"),
         ("text\tthema\n\tenergie\n", 2, "no text"),
         ("text\tthema\nx\tenergie\ty\n", 2, "3 columns instead of 2"),
         ("text\tthema\tsplit\nx\tenergie\tdev\n", 2, "unknown split 'dev'"),
