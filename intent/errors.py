@@ -69,7 +69,7 @@ class ModelError(IntentError):
 
     Args:
         path: The folder or file of the model.
-        reason: ``missing``, ``damaged``, ``version`` or ``unknown``.
+        reason: ``missing``, ``damaged``, ``unreadable``, ``version`` or ``unknown``.
         problem: What is wrong.
         remedy: What to do about it.
     """

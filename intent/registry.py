@@ -12,14 +12,14 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from intent.catalogue import Catalogue
 from intent.classifier import TrainedClassifier
 from intent.errors import ModelError
-from intent.storage import ARRAYS, CARD, SUMS, read_card, read_checked
+from intent.storage import ARRAYS, CARD, SUMS, read_card, read_whole
 
 POINTER: Final = "CURRENT"
 _VERSION: Final = re.compile(r"nl-[0-9a-f]{12}")
@@ -82,19 +82,33 @@ class Registry:
         return TrainedClassifier.load(self.current(), catalogue)
 
     def versions(self) -> tuple[StoredVersion, ...]:
-        """Return every version, the embedded one first, then by name."""
+        """Return every version, the embedded one first, then by name.
+
+        Raises:
+            ModelError: The folder cannot be read.
+        """
+        damaged = False
         try:
             current: Path | None = self.current()
         except ModelError:
-            current = None
+            # Still what the next start will ask for: the list shows both.
+            current, damaged = self._promoted(), True
         found = [self._describe(self._embedded, current, embedded=True)]
-        if self._root.is_dir():
-            found += [
-                self._describe(directory, current, embedded=False)
+        try:
+            directories = [
+                directory
                 for directory in sorted(self._root.iterdir())
                 if directory.is_dir() and _VERSION.fullmatch(directory.name)
             ]
-        return tuple(found)
+        except (FileNotFoundError, NotADirectoryError):
+            directories = []
+        except OSError as error:
+            raise _unreadable(self._root, error) from None
+        found += [self._describe(directory, current, embedded=False) for directory in directories]
+        return tuple(
+            replace(version, damaged=True) if damaged and version.current else version
+            for version in found
+        )
 
     def show(self, version: str) -> dict[str, Any]:
         """Return the card of a version.
@@ -111,8 +125,7 @@ class Registry:
             ModelError: It is unknown, damaged or of another format; the running one stays.
         """
         directory = self._find(version)
-        read_card(directory)
-        read_checked(directory, ARRAYS)
+        read_whole(directory)
         if directory == self._embedded:
             previous = self._history()
             self._write(None, previous)
@@ -164,7 +177,7 @@ class Registry:
 
     def _describe(self, directory: Path, current: Path | None, *, embedded: bool) -> StoredVersion:
         try:
-            card = read_card(directory)
+            card = read_whole(directory)
         except ModelError:
             return StoredVersion(
                 version=directory.name, current=directory == current, embedded=embedded,
@@ -179,6 +192,14 @@ class Registry:
             damaged=False,
         )
 
+    def _promoted(self) -> Path | None:
+        """Return the folder that the pointer names, whatever its state; None when it is broken."""
+        try:
+            pointer = self._pointer()
+        except ModelError:
+            return None
+        return self._embedded if pointer is None else self._root / str(pointer["current"])
+
     def _pointer(self) -> dict[str, Any] | None:
         """Return the pointer, None when the embedded model is in use and nothing came before."""
         file = self._root / POINTER
@@ -186,7 +207,9 @@ class Registry:
             pointer = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
+        except OSError as error:
+            raise _unreadable(file, error) from None
+        except ValueError:
             raise ModelError(
                 file, "damaged", "is not a pointer to a version",
                 remedy="remove it: the embedded model is used until you promote a version",
@@ -231,6 +254,14 @@ def load_current(
         ModelError: The version in use is missing, damaged or of another format.
     """
     return Registry(root, embedded).load(catalogue)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    """What is there may be well: nobody should remove it for this."""
+    return ModelError(
+        path, "unreadable", f"cannot be read ({error.strerror})",
+        remedy="give the folder to this user, or name another home folder",
+    )  # fmt: skip
 
 
 def _sum(directory: Path) -> str:

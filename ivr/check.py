@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -24,7 +25,7 @@ from ivr.app import (
     prompt_book,
     sip_settings,
 )
-from ivr.config import Config, load_config, parse_config
+from ivr.config import Config, SipSection, load_config, parse_config, uri_place
 from ivr.contacts.database import look_over
 from ivr.errors import ConfigError, ConfigErrors, ContactStoreError, WegwijsError
 from ivr.home import Home
@@ -32,9 +33,12 @@ from ivr.known_themas import thema_gaps
 from ivr.maintenance import ClassifierOfTheDay
 from ivr.oddities import oddities
 from ivr.recognisers import deadline_problems, engine_problems
+from ivr.sip.message import is_target
 
 _LEAST_FREE_OCTETS = 1 << 30
 _SIP_PORT = 5060
+_SIPS_PORT = 5061
+_IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
 
 
 @unique
@@ -91,7 +95,7 @@ def check(path: Path, home: Home) -> list[Finding]:
     catalogue: list[Catalogue] = []
     look(lambda: _sip(config, path))
     look(lambda: _ports(config, path, home), "sip", "service")
-    look(lambda: _loops(config, path), "sip", "groups")
+    look(lambda: _targets(config, path), "sip", "groups")
     look(lambda: _catalogue(config, catalogue), "catalogue")
     if catalogue:
         look(lambda: _groups(config, catalogue[0], path), "groups", "general", "costs")
@@ -192,23 +196,55 @@ def _ports(config: Config, path: Path, home: Home) -> Iterator[Finding]:
             )
 
 
-def _loops(config: Config, path: Path) -> Iterator[Finding]:
-    """Targets that are ourselves: a caller would be asked the same question for ever."""
+def _targets(config: Config, path: Path) -> Iterator[Finding]:
+    """Targets that nobody can be handed over to, and those that are ourselves.
+
+    Of the latter, a caller would be asked the same question for ever.
+    """
     sip = config.sip
-    hosts = {sip.bind_address, sip.public_address} - {None, "0.0.0.0"}  # IPv4 or a name
     ports = {port for port in (sip.udp_port, sip.tcp_port, sip.tls_port) if port}
     for name, group in config.groups.items():
         for place, target in enumerate(group.targets, start=1):
-            place_called = target.uri.partition(":")[2].rpartition("@")[2].partition(";")[0]
-            host, _, port = place_called.partition(":")
-            if host in hosts and int(port or _SIP_PORT) in ports:
+            key = f"groups.{name}.targets[{place}].uri"
+            if not is_target(target.uri):
                 yield _mistake(
                     path,
-                    f"groups.{name}.targets[{place}].uri",
+                    key,
+                    target.uri,
+                    "is no address that callers can be handed over to",
+                    'write it plainly, without "?" and what follows it, for example '
+                    '"sip:701@pbx.example.be"',
+                )
+                continue
+            host, port = uri_place(target.uri)
+            uri = target.uri.lower()
+            is_tls = uri.startswith("sips:") or ";transport=tls" in uri
+            usual = _SIPS_PORT if is_tls else _SIP_PORT
+            if (int(port) if port else usual) in ports and _is_ours(host, config.sip):
+                yield _mistake(
+                    path,
+                    key,
                     target.uri,
                     "is this service itself: callers would go round in circles",
                     "give the address of the exchange where the group answers",
                 )
+
+
+def _is_ours(host: str, sip: SipSection) -> bool:
+    """Whether we listen at this address or name (IPv4)."""
+    if _as_address(host) in (_as_address(sip.bind_address), _as_address(sip.public_address or "")):
+        return True
+    if sip.bind_address != "0.0.0.0":
+        return False
+    # On every address: only those of this machine can be bound.
+    return bool(_IPV4.fullmatch(_as_address(host))) and not _bind(
+        _as_address(host), 0, socket.SOCK_DGRAM
+    )
+
+
+def _as_address(host: str) -> str:
+    own = {"localhost", socket.gethostname().lower()}
+    return "127.0.0.1" if host.lower() in own else host.lower()
 
 
 def _bind(address: str, port: int, kind: socket.SocketKind) -> str:

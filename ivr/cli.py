@@ -6,14 +6,18 @@ Exit codes: 0 done, 1 the thing asked about is not right, 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from ivr.errors import ConfigErrors, WegwijsError
 
 Command = Callable[[argparse.Namespace], int]
+
+_UNWRITTEN: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     command: Command = options.run
     try:
-        return command(options)
+        code = command(options)
+        if sys.stdout is not None:  # None without a descriptor 1
+            sys.stdout.flush()
+        return code
     except ConfigErrors as errors:
         for error in errors.errors:
             print(f"wegwijs: {error}", file=sys.stderr)
@@ -34,9 +41,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("wegwijs: interrupted", file=sys.stderr)
     except BrokenPipeError:
-        # The reader of our output had enough; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output had enough.
+        _end_output()
+    except OSError as error:
+        if error.errno not in _UNWRITTEN:
+            raise
+        _end_output()
+        print(
+            f"wegwijs: what was to be written cannot be ({error.strerror}); free some space there, "
+            "or send the output elsewhere",
+            file=sys.stderr,
+        )
     return 1
+
+
+def _end_output() -> None:
+    """Let what waits for output go nowhere: Python would complain once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> argparse.ArgumentParser:

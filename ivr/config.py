@@ -7,6 +7,7 @@ beside each field here; ``sip_config/wegwijs.toml`` shows them all with their de
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ivr.call.rules import Costs, Method, Mode, Target, Timers
-from ivr.config_problems import explain, impossible_numbers
+from ivr.config_problems import explain, impossible_numbers, null_characters
 from ivr.engine.lines import Pauses
 from ivr.errors import ConfigError, ConfigErrors
 
@@ -27,16 +28,27 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def uri_place(uri: str) -> tuple[str, str]:
+    """Host and port in a SIP URI, each empty when it is absent; an IPv6 host in its brackets."""
+    place = re.split("[;?]", uri.partition(":")[2].rpartition("@")[2], maxsplit=1)[0]
+    # The port of an IPv6 address stands behind its brackets.
+    host, colon, port = place.rpartition(":") if not place.endswith("]") else (place, "", "")
+    return (host, port) if colon else (place, "")
+
+
 def _sip_uri(value: str) -> str:
     scheme, _, rest = value.partition(":")
-    if scheme not in ("sip", "sips") or not rest or any(c.isspace() or c in "<>\"'" for c in value):
+    if (
+        scheme.lower() not in ("sip", "sips")
+        or not rest
+        or any(c.isspace() or c in "<>\"'" for c in value)
+    ):
         raise ValueError('is not a SIP URI; write for example "sip:701@pbx.example.be"')
-    host = rest.rpartition("@")[2].partition(";")[0].partition("?")[0]
-    # The port of an IPv6 address stands behind its brackets.
-    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    if not (name if colon else host):
+    host, port = uri_place(value)
+    if not host:
         raise ValueError('names no host; write for example "sip:701@pbx.example.be"')
-    if colon and not (port.isdecimal() and port.isascii() and 0 < int(port) < 65536):
+    written = re.split("[;?]", rest.rpartition("@")[2], maxsplit=1)[0]
+    if written != host and not (port.isdecimal() and port.isascii() and 0 < int(port) < 65536):
         raise ValueError("has a port that is none; write 1 to 65535 behind the colon")
     return value
 
@@ -58,7 +70,7 @@ MaybePort = Annotated[Port | None, BeforeValidator(lambda value: None if value i
 """``false`` leaves the transport out: TOML has no null."""
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-Days = Annotated[Whole, Field(ge=1)]
+Days = Annotated[Whole, Field(ge=1, le=36_500)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +148,7 @@ class SipSection(_Section):
     media_lost_seconds: Positive = 8.0
     session_timers: YesNo = True
     """RFC 4028: a dead peer is noticed although nobody hangs up."""
-    session_expires_seconds: Whole = Field(default=1800, ge=90)
+    session_expires_seconds: Whole = Field(default=1800, ge=90, le=86_400)
     name_servers: tuple[IpAddress, ...] = ()
     """DNS servers for targets by name; a slow system resolver would hold up all signalling."""
     trust_asserted_identity: YesNo = False
@@ -360,7 +372,7 @@ def parse_config(table: Mapping[str, Any], path: Path | None) -> Config:
     Raises:
         ConfigErrors: Every mistake.
     """
-    errors = impossible_numbers(table, path)
+    errors = [*null_characters(table, path), *impossible_numbers(table, path)]
     try:
         config = Config.model_validate(table)
     except ValidationError as error:

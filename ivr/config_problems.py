@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -63,6 +63,26 @@ def impossible_numbers(table: Mapping[str, Any], path: Path | None) -> list[Conf
                     )
                 )
     return errors
+
+
+def null_characters(
+    value: Any, path: Path | None, loc: tuple[Any, ...] = ()
+) -> Iterator[ConfigError]:
+    """Find texts with a character that no path, address or name can have; none is shown."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from null_characters(inner, path, (*loc, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from null_characters(inner, path, (*loc, place))
+    if "\0" in (value if isinstance(value, str) else "".join(map(str, loc[-1:]))):
+        yield ConfigError(
+            path,
+            _dotted(loc).replace("\0", "\\u0000"),
+            None,
+            "has a null character",
+            remedy="write it without \\u0000",
+        )
 
 
 def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:

@@ -202,3 +202,36 @@ def test_background_pass_without_recordings_is_advice(tmp_path: Path, all_groups
     found = check(file, Home(tmp_path / "home"))
 
     assert any("share_of_calls" in f.message for f in found if f.weight is Weight.ADVICE)
+
+
+def test_target_that_nobody_is_handed_over_to_is_a_mistake(tmp_path: Path, all_groups: str) -> None:
+    """
+    By the rule of telephony itself, which would otherwise refuse it in every call.
+    """
+    bad = all_groups
+    for uri in ("sip:701@pbx.invalid?Subject=x", "sip:701@pbx.invalid;;"):
+        bad = bad.replace("sip:1@pbx.invalid", uri, 1)
+    found = mistakes(tmp_path, PORTS + bad)
+
+    assert 2 == len(found), found
+    for told in found:
+        assert "targets[1].uri" in told
+        assert "is no address that callers can be handed over to" in told
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "127.0.0.1"])
+def test_targets_on_this_machine_are_ourselves(tmp_path: Path, all_groups: str, bind: str) -> None:
+    """
+    By whatever name; on every address we listen at each of them.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    listening = PORTS.replace("udp_port = 0", f'udp_port = {port}\nbind_address = "{bind}"')
+    ours = all_groups
+    for host in ("127.0.0.1", "localhost", "LOCALHOST"):
+        ours = ours.replace("sip:1@pbx.invalid", f"SIP:1@{host}:{port}", 1)
+    found = mistakes(tmp_path, listening + ours)
+
+    assert 3 == len(found), found
+    assert all("circles" in told for told in found)

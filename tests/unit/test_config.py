@@ -363,3 +363,41 @@ def test_long_and_huge_values_do_not_flood_the_message() -> None:
         f"[service]\nmax_calls = -0{'1' * 400}".replace("-0", "-"),
     ):
         assert len(str(mistake(text))) < 500
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[prompts]\nrecordings = "a\\u0000b"', "prompts.recordings"),
+        ('[catalogue]\nfolder = "a\\u0000b"', "catalogue.folder"),
+        ('[recognition]\nmodel = "./\\u0000"', "recognition.model"),
+        ('[contacts]\ndatabase_url = "sqlite:////\\u0000"', "contacts.database_url"),
+        ('[sip]\ncodecs = ["PCMA", "\\u0000"]', "sip.codecs[2]"),
+        ('[sip.tls]\ncertificate = "a"\nkey = "\\u0000"', "sip.tls.key"),
+        ('[lines."17\\u000000"]', "lines.17\\u000000"),
+    ],
+)
+def test_null_characters_are_refused(text: str, key: str) -> None:
+    """
+    No file, address or number can have one; Python would raise what nobody catches.
+    """
+    told = mistake(text)
+
+    assert key == told.key
+    assert "has a null character" in str(told)
+    assert "\0" not in str(told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[sip]\nsession_expires_seconds = 10000000000",
+        "[contacts]\naudio_days = 999999",
+        "[contacts]\nfeatures_days = 36501",
+    ],
+)
+def test_numbers_beyond_what_dates_and_telephony_hold_are_refused(text: str) -> None:
+    """
+    They would stop the start, or the purge of old data.
+    """
+    assert "is out of range; write at most" in str(mistake(text))

@@ -74,6 +74,23 @@ def test_list_shows_what_is_in_use(registry: Registry, tmp_path: Path) -> None:
     assert 1 == registry.show(good)["note"]
 
 
+@pytest.mark.parametrize("name", [ARRAYS, CARD, SUMS])
+def test_changed_file_of_the_version_in_use_shows_in_the_list(
+    registry: Registry, tmp_path: Path, name: str
+) -> None:
+    """
+    As in use and damaged: no phone that starts now would load it.
+    """
+    version = version_with(tmp_path / "intent-nl", 1)
+    registry.promote(version)
+    with (tmp_path / "intent-nl" / version / name).open("ab") as file:
+        file.write(b"\n")
+
+    _, ours = registry.versions()
+
+    assert (version, True, True) == (ours.version, ours.current, ours.damaged)
+
+
 @pytest.mark.parametrize("name", [ARRAYS, CARD])
 def test_changed_file_is_never_loaded(registry: Registry, tmp_path: Path, name: str) -> None:
     """
@@ -182,3 +199,23 @@ def test_same_model_same_version(tmp_path: Path) -> None:
 
     assert one == two != other
     assert (tmp_path / "a" / one / SUMS).read_bytes() == (tmp_path / "b" / two / SUMS).read_bytes()
+
+
+def test_folder_that_may_not_be_read_is_no_damage(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nobody is told to remove what another user made.
+    """
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(ModelError, match=r"CURRENT: cannot be read \(Permission denied\)") as told:
+        registry.current()
+    assert "remove" not in str(told.value)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(ModelError, match=r"cannot be read \(Permission denied\); give the folder"):
+        registry.versions()
