@@ -29,7 +29,7 @@ from asr.evaluate.items import (
     not_dutch,
 )
 from asr.evaluate.measure import Outcome, recognise, resident_octets, stream_octets
-from asr.evaluate.summary import LEGEND, Row, report, table
+from asr.evaluate.summary import LEGEND, Row, is_incomplete, report, shortfalls, table
 from asr.models.store import resolve_model
 from asr.transcribe import RATE_HZ
 
@@ -110,14 +110,15 @@ def _engines(options: argparse.Namespace) -> list[tuple[str, str | None]]:
     return named
 
 
-def _items(options: argparse.Namespace) -> Iterator[Item]:
-    """Yield what is recognised; a recording that cannot be read is told and left out."""
+def _items(options: argparse.Namespace, left_out: list[SpeechFolderError]) -> Iterator[Item]:
+    """Yield what is recognised; a recording that cannot be is told and added to ``left_out``."""
     if options.speech is not None:
         for recording in listed_recordings(options.speech, options.split):
             try:
                 yield recording.item()
             except SpeechFolderError as error:
-                print(error, file=sys.stderr)
+                print(f"left out: {error}", file=sys.stderr)
+                left_out.append(error)
     if options.callers:
         yield from held_out_callers(options.callers, options.seed)
     if options.not_dutch:
@@ -127,8 +128,12 @@ def _items(options: argparse.Namespace) -> Iterator[Item]:
 def work(options: argparse.Namespace) -> int:
     """Measure one engine and print its rows as JSON lines."""
     ((name, model),) = _engines(options)
-    items = _items(options)
+    left_out: list[SpeechFolderError] = []
+    items = _items(options, left_out)
     first = next(items, None)
+    if first is None and left_out:
+        print(f"nothing to recognise: all {len(left_out)} were left out", file=sys.stderr)
+        return 1
     if first is None:
         print("nothing to recognise: give --callers, --speech or --not-dutch", file=sys.stderr)
         return 2
@@ -155,11 +160,12 @@ def work(options: argparse.Namespace) -> int:
     octets = 0 if in_a_row else stream_octets(engine, longest)
     for row in report(outcomes, by_speaker=options.by_speaker):
         row |= {"engine": engine.name, "model": engine.model, "failures": failures}
+        row["left_out"] = len(left_out)
         row |= {"model_octets": model_octets, "stream_octets": octets}
         print(json.dumps(row), flush=True)
     if failures:
         print(f"{engine.name}: {failures} utterances failed, the last: {reason}", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if failures or left_out else 0
 
 
 def _measured(name: str, model: str | None, arguments: list[str], limit: float) -> list[Row]:
@@ -199,7 +205,12 @@ def _worker_arguments(options: argparse.Namespace) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the evaluation; 0 when every engine recognised everything, 1 when not, 2 wrong usage."""
+    """Run the evaluation.
+
+    Returns:
+        0 when every engine recognised everything, 1 when it failed on some or some was left out,
+        2 when used wrongly.
+    """
     options = _arguments(arguments)
     try:
         if options.worker:
@@ -214,13 +225,14 @@ def main(arguments: list[str] | None = None) -> int:
     failed = False
     for name, model in engines:
         found = _measured(name, model, _worker_arguments(options), options.limit_seconds)
-        failed = failed or not found or any(row["failures"] for row in found)
+        failed = failed or not found or any(is_incomplete(row) for row in found)
         rows.extend(found)
         if options.json:
             for row in found:
                 print(json.dumps(row), flush=True)
     if rows and not options.json:
         print(table(rows))
+        print("".join(f"\n{line}" for line in shortfalls(rows)), end="\n" if failed else "")
         print(f"\n{LEGEND}")
     return 1 if failed else 0
 

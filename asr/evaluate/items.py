@@ -59,6 +59,7 @@ class Recording:
         text: What was said, normalised.
         speaker: Who said it.
         condition: What it is reported under.
+        problem: Why it cannot be recognised, whatever the file holds; empty when it can be tried.
     """
 
     place: str
@@ -66,13 +67,18 @@ class Recording:
     text: str = field(repr=False)
     speaker: str
     condition: str
+    problem: str = ""
 
     def item(self) -> Item:
         """Read it.
 
         Raises:
-            SpeechFolderError: It is no readable audio; the line that lists it is named.
+            SpeechFolderError: It has a problem, or is no readable audio; the place is named.
         """
+        if self.problem:
+            raise SpeechFolderError(
+                self.place, self.problem, "complete the pair or remove the file"
+            )
         try:
             return Item(self.text, self.condition, self.speaker, read_speech(self.path, RATE_HZ))
         except AsrError as error:
@@ -131,24 +137,37 @@ def _of_listing(listing: Path, split: str | None) -> list[Recording]:
 
 
 def _of_pairs(folder: Path) -> list[Recording]:
-    found: list[Recording] = []
-    for text_file in sorted(folder.rglob("*.txt")):
-        audio = next(
-            (path for end in _AUDIO if (path := text_file.with_suffix(end)).is_file()), None
-        )
-        if audio is None:
-            continue
-        said = normalise(text_file.read_text(encoding="utf-8-sig", errors="replace"))
-        if not said:
-            raise SpeechFolderError(f"{text_file}:1", "holds no words", "write what was said")
-        within = text_file.parent.relative_to(folder).as_posix()
-        speaker = within if within != "." else "unnamed"
-        found.append(Recording(str(audio), audio, said, speaker, "people"))
-    if not found:
+    audio: dict[Path, list[Path]] = {}
+    texts: set[Path] = set()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _AUDIO and path.is_file():
+            audio.setdefault(path.with_suffix(""), []).append(path)
+        elif path.suffix == ".txt" and path.is_file():
+            texts.add(path.with_suffix(""))
+    if not texts & audio.keys():
         raise SpeechFolderError(
             str(folder), f"holds neither {LISTING} nor pairs such as a.wav and a.txt",
             "put one of them there",
         )  # fmt: skip
+    found: list[Recording] = []
+    for name in sorted(texts | audio.keys()):
+        within = name.parent.relative_to(folder).as_posix()
+        speaker = within if within != "." else "unnamed"
+        text_file = name.with_name(f"{name.name}.txt")
+        heard = sorted(audio.get(name, ()), key=lambda path: _AUDIO.index(path.suffix.lower()))
+        if not heard:
+            problem = "there is no recording of the same name"
+            found.append(Recording(str(text_file), text_file, "", speaker, "people", problem))
+        said = ""
+        if name in texts and heard:
+            said = normalise(text_file.read_text(encoding="utf-8-sig", errors="replace"))
+            if not said:
+                raise SpeechFolderError(f"{text_file}:1", "holds no words", "write what was said")
+        for place, path in enumerate(heard):
+            problem = "" if said else f"there is no text {text_file.name} of what was said"
+            if said and place:
+                problem = f"{text_file.name} is the text of {heard[0].name} already"
+            found.append(Recording(str(path), path, said, speaker, "people", problem))
     return found
 
 

@@ -116,6 +116,21 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def is_incomplete(row: Row) -> bool:
+    """Whether a run's figures lack something: what the engine failed on, or what was left out."""
+    return bool(row["failures"] or row["left_out"])
+
+
+def shortfalls(rows: Sequence[Row]) -> list[str]:
+    """Say what the figures of each model lack; one line each, nothing of a model that has all."""
+    runs = {row["model"]: row for row in rows if is_incomplete(row)}
+    return [
+        f"{model}: not in these figures: recordings left out: {row['left_out']}, "
+        f"utterances failed: {row['failures']}"
+        for model, row in runs.items()
+    ]
+
+
 def _cells(row: Row) -> list[str]:
     wer = "-"
     if row["wer"] is not None:

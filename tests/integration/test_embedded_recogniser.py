@@ -274,7 +274,7 @@ def test_engines_are_measured_beside_each_other(tmp_path: Path) -> None:
     assert "holds no model of this engine" in done.stderr
     assert "bad.wav: is not readable audio" in done.stderr
     assert ["asr-nl-8k"] == [row["model"].split("@")[0] for row in rows]
-    assert (2, 0) == (rows[0]["utterances"], rows[0]["failures"])
+    assert (2, 0, 1) == tuple(rows[0][key] for key in ("utterances", "failures", "left_out"))
     assert rows[0]["wer"] < 0.3
     assert 0 < rows[0]["model_octets"] < 300_000_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,7 +174,6 @@ def test_listing_and_pairs_are_read(tmp_path: Path) -> None:
     pairs.mkdir(parents=True)
     soundfile.write(pairs / "a.wav", np.zeros(8000), 8000)
     (pairs / "a.txt").write_text("Ik heb 2 vragen!\n", encoding="utf-8")
-    (pairs / "notes.txt").write_text("niet bij een opname", encoding="utf-8")
     listed = _listing(tmp_path, "file\ttext\tspeaker", "pairs/an/a.wav\tIk heb 2 vragen!\tbo")
 
     (of_list,) = listed_recordings(listed, "dev")
@@ -182,6 +182,52 @@ def test_listing_and_pairs_are_read(tmp_path: Path) -> None:
     assert "ik heb twee vragen" == of_list.text == of_pairs.text
     assert ("bo", "an") == (of_list.speaker, of_pairs.speaker)
     assert (8000,) == of_list.item().pcm.shape
+
+
+def test_half_of_a_pair_is_listed_with_what_it_lacks(tmp_path: Path) -> None:
+    """
+    A text without recording, a recording without text, and a second recording of one text.
+    """
+    for name in ("a.WAV", "a.flac", "no_text.wav"):
+        soundfile.write(tmp_path / name, np.zeros(8000), 8000)
+    for name in ("a", "c"):
+        (tmp_path / f"{name}.txt").write_text("ja", encoding="utf-8")
+
+    listed = listed_recordings(tmp_path)
+
+    assert ["a.WAV"] == [recording.path.name for recording in listed if not recording.problem]
+    for recording, words in zip(
+        (recording for recording in listed if recording.problem),
+        (
+            r"a\.flac: a\.txt is the text of a\.WAV",
+            r"c\.txt: .*no recording",
+            r"no_text\.wav: .*no text",
+        ),
+        strict=True,
+    ):
+        with pytest.raises(SpeechFolderError, match=words):
+            recording.item()
+
+
+def test_recordings_left_out_are_named_counted_and_fail_the_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Of a listing with one absent file: the line, the count in table and JSON, exit code 1.
+    """
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000)
+    speech = str(_listing(tmp_path, "file\ttext", "a.wav\tja", "zzz.wav\tnee"))
+
+    assert 1 == main(["--speech", speech])
+    shown = capfd.readouterr()
+    assert 1 == main(["--speech", speech, "--json"])
+    (row,) = map(json.loads, capfd.readouterr().out.splitlines())
+
+    assert "left out: " in shown.err
+    assert "utterances.tsv:3: " in shown.err
+    assert "zzz.wav: there is no such file" in shown.err
+    assert "not in these figures: recordings left out: 1, utterances failed: 0\n" in shown.out
+    assert (1, 0, 1) == (row["utterances"], row["failures"], row["left_out"])
 
 
 @pytest.mark.parametrize(
