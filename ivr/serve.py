@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ _HEALTHY_SECONDS = 60.0
 """A process that lived so long did not die of its configuration: the waits start over."""
 _WRONG = 1
 """Exit code of a phone process that cannot start: starting it again would not help."""
+_LIFELINE = "WEGWIJS_LIFELINE_FD"
+"""Environment variable: a pipe of which only the supervisor has the other end."""
 
 
 def phone_process(config_path: Path, home: Path) -> int:
@@ -38,6 +41,7 @@ def phone_process(config_path: Path, home: Path) -> int:
     Raises:
         WegwijsError: It cannot start.
     """
+    _drain_without_supervisor()
     config = load_config(config_path)
     configure_logging(config.service.log_format)
     try:
@@ -52,6 +56,23 @@ def phone_process(config_path: Path, home: Path) -> int:
     return 0
 
 
+def _drain_without_supervisor() -> None:
+    """Let this phone end its calls in peace, as on SIGTERM, when its supervisor is killed.
+
+    Else it would hold the home folder and the ports for ever, out of everyone's reach. The kernel
+    closes a pipe once; its signal for a parent's death may come twice, and two mean haste.
+    """
+    lifeline = os.environ.pop(_LIFELINE, None)
+    if lifeline is None:
+        return
+
+    def watch(descriptor: int) -> None:
+        os.read(descriptor, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, args=(int(lifeline),), daemon=True, name="lifeline").start()
+
+
 def _say_ready(http_port: int, sip_ports: dict[str, int]) -> None:
     print(json.dumps({"ready": True, "http_port": http_port, "sip_ports": sip_ports}), flush=True)
 
@@ -59,7 +80,8 @@ def _say_ready(http_port: int, sip_ports: dict[str, int]) -> None:
 def serve(config_path: Path, home: Path) -> int:
     """Run the phone as a process of its own and start it again whenever it dies.
 
-    A signal is passed on once, and the phone drains; a phone that cannot start ends this too.
+    A signal is passed on once, and the phone drains; so it does when this process is killed. A
+    phone that cannot start ends this too.
     """
     config = load_config(config_path)
     configure_logging(config.service.log_format)
@@ -76,10 +98,14 @@ def serve(config_path: Path, home: Path) -> int:
     wait_seconds = _FIRST_WAIT_SECONDS
     command = [sys.executable, "-m", "ivr.cli", "phone"]
     command += ["--config", str(config_path), "--home", str(home)]
+    lifeline, _ = os.pipe()
+    environment = {**os.environ, _LIFELINE: str(lifeline)}
     while True:
         began = time.monotonic()
         # A session of its own: Ctrl-C at a terminal reaches it through us, once.
-        process = subprocess.Popen(command, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment, pass_fds=(lifeline,), start_new_session=True
+        )
         running[:] = [process]
         if stopping.is_set():
             process.send_signal(signal.SIGTERM)

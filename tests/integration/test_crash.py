@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,20 +33,21 @@ PATIENT = StageSettings(
     },
     wait_seconds=60.0,
 )
+SUPERVISED = replace(PATIENT, phone_command=(sys.executable, "-m", "ivr.cli", "serve"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Service and contact centre, ready; the home folder outlives the service."""
+def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Service and contact centre, not started yet; the home folder outlives the service."""
     if importlib.util.find_spec("pjsua2") is None:
         pytest.skip("pjsua2 is not installed: run make setup")
     try:
         embedded_model_dir()
     except AsrError as error:
         pytest.skip(str(error))
-    with Stage(PATIENT, tmp_path / "home") as running:
+    with Stage(getattr(request, "param", PATIENT), tmp_path / "home") as running:
         yield running
 
 
@@ -156,3 +159,29 @@ def test_a_phone_that_is_asked_to_stop_finishes_its_call(stage: Stage) -> None:
         call = _record(stage, register, call_id)
     assert ("menu_routed", "onderwijs") == (call.outcome, call.group)
     assert call.interrupted is False
+
+
+@pytest.mark.parametrize("stage", [SUPERVISED], indirect=True)
+def test_a_phone_whose_supervisor_is_killed_finishes_its_call_and_ends(stage: Stage) -> None:
+    """
+    kill -9 of ``wegwijs serve`` alone: who is in reaches a group, then the home folder is free.
+    """
+    supervisor = stage.start_all()
+    children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")
+    (phone,) = (int(pid) for pid in children.read_text(encoding="ascii").split())
+    try:
+        caller = stage.start_caller(stage.uri, "--talk-seconds", "1", name=CALLER)
+        call_id = _await_menu(stage, caller)
+
+        supervisor.signal(signal.SIGKILL)
+        assert supervisor.wait(PATIENT_SECONDS) is not None
+        caller.send(do="digits", digits="2")
+        stage.wait_for(lambda h: h.event == "stopped", PATIENT_SECONDS, "the end of the phone")
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(phone, signal.SIGKILL)
+
+    stage.home.lock().release()
+    with _register(stage) as register:
+        call = _record(stage, register, call_id)
+    assert ("menu_routed", "onderwijs", False) == (call.outcome, call.group, call.interrupted)
