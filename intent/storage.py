@@ -140,6 +140,19 @@ def read_card(directory: Path) -> dict[str, Any]:
     return dict(card)
 
 
+def read_whole(directory: Path) -> dict[str, Any]:
+    """Return the card of a model folder after checking every file that a classifier reads.
+
+    Raises:
+        ModelError: One is missing, damaged or of another format.
+    """
+    card = read_card(directory)
+    embeddings = (EMBEDDING_NETWORK, EMBEDDING_VOCABULARY) if card.get("embeddings") else ()
+    for name in (ARRAYS, *embeddings):
+        read_checked(directory, name)
+    return card
+
+
 def load_model(directory: Path) -> tuple[Model, dict[str, Any]]:
     """Read a model folder after checking its sums.
 

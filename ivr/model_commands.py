@@ -147,9 +147,11 @@ def _in_use(registry: Registry, directory: Path) -> str:
 
 def _on_registry(home: Path, work: Callable[[Registry], str]) -> int:
     try:
-        print(work(_registry(home)))
+        done = work(_registry(home))
     except (IntentError, OSError) as error:
         raise ModelCommandError(str(error)) from None
+    # Not above: a reader who has had enough is no mistake of the model.
+    print(done)
     return 0
 
 

@@ -356,3 +356,21 @@ def test_promotion_tells_which_themas_only_one_side_knows(
     assert "the embedded catalogue lacks laadpalen, which this version knows" in told.err
     assert "[catalogue] folder" in told.err
     assert "the embedded catalogue has energie, which this version does not know" in told.err
+
+
+def test_reader_who_has_seen_enough_is_no_mistake(home: Path) -> None:
+    """
+    ``models show VERSION | head`` complains of nothing.
+    """
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        ended = subprocess.run(
+            program("models", "show", "embedded", "--home", home),
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            timeout=200,
+        )
+
+    assert b"" == ended.stderr
