@@ -82,7 +82,11 @@ class Registry:
         return TrainedClassifier.load(self.current(), catalogue)
 
     def versions(self) -> tuple[StoredVersion, ...]:
-        """Return every version, the embedded one first, then by name."""
+        """Return every version, the embedded one first, then by name.
+
+        Raises:
+            ModelError: The folder cannot be read.
+        """
         damaged = False
         try:
             current: Path | None = self.current()
@@ -90,12 +94,17 @@ class Registry:
             # Still what the next start will ask for: the list shows both.
             current, damaged = self._promoted(), True
         found = [self._describe(self._embedded, current, embedded=True)]
-        if self._root.is_dir():
-            found += [
-                self._describe(directory, current, embedded=False)
+        try:
+            directories = [
+                directory
                 for directory in sorted(self._root.iterdir())
                 if directory.is_dir() and _VERSION.fullmatch(directory.name)
             ]
+        except (FileNotFoundError, NotADirectoryError):
+            directories = []
+        except OSError as error:
+            raise _unreadable(self._root, error) from None
+        found += [self._describe(directory, current, embedded=False) for directory in directories]
         return tuple(
             replace(version, damaged=True) if damaged and version.current else version
             for version in found
@@ -198,7 +207,9 @@ class Registry:
             pointer = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
+        except OSError as error:
+            raise _unreadable(file, error) from None
+        except ValueError:
             raise ModelError(
                 file, "damaged", "is not a pointer to a version",
                 remedy="remove it: the embedded model is used until you promote a version",
@@ -243,6 +254,14 @@ def load_current(
         ModelError: The version in use is missing, damaged or of another format.
     """
     return Registry(root, embedded).load(catalogue)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    """What is there may be well: nobody should remove it for this."""
+    return ModelError(
+        path, "unreadable", f"cannot be read ({error.strerror})",
+        remedy="give the folder to this user, or name another home folder",
+    )  # fmt: skip
 
 
 def _sum(directory: Path) -> str:

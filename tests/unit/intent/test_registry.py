@@ -199,3 +199,23 @@ def test_same_model_same_version(tmp_path: Path) -> None:
 
     assert one == two != other
     assert (tmp_path / "a" / one / SUMS).read_bytes() == (tmp_path / "b" / two / SUMS).read_bytes()
+
+
+def test_folder_that_may_not_be_read_is_no_damage(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nobody is told to remove what another user made.
+    """
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(ModelError, match=r"CURRENT: cannot be read \(Permission denied\)") as told:
+        registry.current()
+    assert "remove" not in str(told.value)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(ModelError, match=r"cannot be read \(Permission denied\); give the folder"):
+        registry.versions()
