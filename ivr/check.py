@@ -98,7 +98,8 @@ def check(path: Path, home: Home) -> list[Finding]:
     look(lambda: _targets(config, path), "sip", "groups")
     look(lambda: _catalogue(config, catalogue), "catalogue")
     if catalogue:
-        look(lambda: _groups(config, catalogue[0], path), "groups", "general", "costs")
+        look(lambda: _groups(config, catalogue[0], path), "groups", "general")
+        look(lambda: _costs(config, catalogue[0], path))
     look(lambda: _hours(config, path), "lines")
     look(lambda: _recognisers(config, home, path), "recognition", "home")
     look(lambda: _told(deadline_problems(config, path)), "recognition", "timers")
@@ -156,10 +157,8 @@ def _mistake(path: Path, key: str, value: object, problem: str, remedy: str) -> 
 
 
 def _sip(config: Config, path: Path) -> Iterator[Finding]:
-    try:
-        sip_settings(config).check()
-    except WegwijsError as error:
-        yield Finding(Weight.MISTAKE, f"{path}: {error}")
+    for problem in sip_settings(config).problems():
+        yield Finding(Weight.MISTAKE, f"{path}: {problem}")
     if find_spec("pjsua2") is None:
         yield Finding(
             Weight.ADVICE,
@@ -170,6 +169,18 @@ def _sip(config: Config, path: Path) -> Iterator[Finding]:
 
 
 def _ports(config: Config, path: Path, home: Home) -> Iterator[Finding]:
+    service = config.service
+    addresses = {config.sip.bind_address, service.http_address}
+    if len(addresses) == 1 or "0.0.0.0" in addresses:
+        for name in ("tcp_port", "tls_port"):
+            if service.http_port and service.http_port == getattr(config.sip, name):
+                yield _mistake(
+                    path,
+                    "service.http_port",
+                    service.http_port,
+                    f"equals sip.{name}",
+                    "write another port for one of them",
+                )
     # They may be in use by the very service that is checked.
     if home.is_in_use():
         return
@@ -263,6 +274,8 @@ def _hours(config: Config, path: Path) -> Iterator[Finding]:
     for number, line in config.lines.items():
         try:
             opening_hours(line, f'lines."{number}"', path)
+        except ConfigErrors as errors:
+            yield from _told(iter(errors.errors))
         except WegwijsError as error:
             yield Finding(Weight.MISTAKE, str(error))
 
@@ -304,6 +317,11 @@ def _groups(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Findin
             "is not a group of the catalogue",
             f'did you mean "{close[0]}"?' if close else f"known groups: {', '.join(sorted(known))}",
         )
+    if not config.lines:
+        yield _mistake(path, "lines", None, "is empty", 'add [lines."*"] for every called number')
+
+
+def _costs(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
     slugs = [thema.slug for thema in catalogue.themas if not thema.non_thema]
     for thema in config.costs.misroute_seconds_by_thema:
         if thema not in slugs:
@@ -315,8 +333,6 @@ def _groups(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Findin
                 "is not a thema of the catalogue",
                 f'did you mean "{close[0]}"?' if close else f"known themas: {', '.join(slugs)}",
             )
-    if not config.lines:
-        yield _mistake(path, "lines", None, "is empty", 'add [lines."*"] for every called number')
 
 
 def _recognisers(config: Config, home: Home, path: Path) -> Iterator[Finding]:

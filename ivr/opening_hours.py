@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, ConfigErrors
 from ivr.prompts.hours import DAYS, parse_day
 
 
@@ -24,6 +24,7 @@ class OpeningHours:
 
     Raises:
         ConfigError: A value cannot be understood.
+        ConfigErrors: Several cannot.
     """
 
     def __init__(
@@ -35,36 +36,47 @@ class OpeningHours:
         path: Path | None = None,
         key: str = "hours",
     ) -> None:
+        errors: list[ConfigError] = []
         try:
             self._zone = ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ConfigError(
-                path,
-                f"{key}.timezone",
-                timezone,
-                "is not a time zone",
-                remedy='write for example "Europe/Brussels"',
-            ) from None
+            errors.append(
+                ConfigError(
+                    path,
+                    f"{key}.timezone",
+                    timezone,
+                    "is not a time zone",
+                    remedy='write for example "Europe/Brussels"',
+                )
+            )
         self._intervals = []
         for day in DAYS:
             try:
                 self._intervals.append(parse_day(day, weekly.get(day, "")))
             except ConfigError as error:
-                raise ConfigError(
-                    path, f"{key}.{day}", error.value, error.problem, remedy=error.remedy
-                ) from None
+                errors.append(
+                    ConfigError(
+                        path, f"{key}.{day}", error.value, error.problem, remedy=error.remedy
+                    )
+                )
         self._holidays = set()
         for number, holiday in enumerate(holidays, start=1):
             try:
                 self._holidays.add(datetime.date.fromisoformat(holiday))
             except ValueError:
-                raise ConfigError(
-                    path,
-                    f"{key}.holidays[{number}]",
-                    holiday,
-                    "is not a day",
-                    remedy='write for example "2026-12-25"',
-                ) from None
+                errors.append(
+                    ConfigError(
+                        path,
+                        f"{key}.holidays[{number}]",
+                        holiday,
+                        "is not a day",
+                        remedy='write for example "2026-12-25"',
+                    )
+                )
+        if len(errors) > 1:
+            raise ConfigErrors(errors)
+        if errors:
+            raise errors[0]
 
     def is_open(self, moment: datetime.datetime) -> bool:
         """Whether ``moment`` (aware) lies in an interval of its local day."""

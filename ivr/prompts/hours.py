@@ -78,7 +78,9 @@ def parse_day(day: str, value: str | Sequence[str]) -> tuple[Interval, ...]:
             raise ConfigError(None, f"hours.{day}", part, "is not an interval", remedy=_REMEDY)
         start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
         start, end = start_hour * 60 + start_minute, end_hour * 60 + end_minute
-        if start_minute > 59 or end_minute > 59 or end > 24 * 60 or start >= end:
+        if start_minute > 59 or end_minute > 59 or end > 24 * 60 or start_hour > 24:
+            raise ConfigError(None, f"hours.{day}", part, "has a time that is none", remedy=_REMEDY)
+        if start >= end:
             raise ConfigError(
                 None, f"hours.{day}", part, "does not start before it ends", remedy=_REMEDY
             )

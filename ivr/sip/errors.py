@@ -19,10 +19,12 @@ class SettingsError(TelephonyError):
 
     code = "telephony_settings"
 
-    def __init__(self, key: str, value: object, problem: str, *, remedy: str) -> None:
+    def __init__(
+        self, key: str, value: object, problem: str, *, remedy: str, section: str = "sip"
+    ) -> None:
         self.key = key
         self.value = value
-        super().__init__(f"sip.{key} = {value!r} {problem}; {remedy}")
+        super().__init__(f"{section}.{key} = {value!r} {problem}; {remedy}")
 
 
 class PortInUseError(TelephonyError):

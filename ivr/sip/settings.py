@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from pathlib import Path
@@ -25,7 +26,8 @@ _CODECS: Final = {
     "opus": "opus/48000",
 }
 _PORT_MAX: Final = 65535
-_ADDRESS: Final = re.compile(r"[0-9A-Za-z._-]+")
+_ADDRESS: Final = re.compile(r"[0-9A-Za-z_-]{1,63}(?:\.[0-9A-Za-z_-]{1,63})*\.?")
+_LONGEST_SESSION_SECONDS: Final = 86_400
 
 
 @unique
@@ -51,33 +53,59 @@ class TlsFiles:
     """Whether servers that we call must show a certificate of ``authorities``."""
     require_client_certificate: bool = False
 
-    def check(self) -> None:
-        """Load the files once.
-
-        Raises:
-            TlsFilesError: A file is missing, unreadable, or the two are not a pair.
-        """
-        for what, path in (
-            ("certificate", self.certificate),
-            ("key", self.key),
-            ("authorities", self.authorities),
-        ):
-            if path is not None and not path.is_file():
-                raise TlsFilesError(
-                    f"sip.tls.{what} = {str(path)!r} is not a file; give the path of a PEM file"
+    def problems(self) -> Iterator[TlsFilesError]:
+        """Load the files once; everything that is wrong with them."""
+        files = {"certificate": self.certificate, "key": self.key, "authorities": self.authorities}
+        missing = [
+            (what, path) for what, path in files.items() if path is not None and not path.is_file()
+        ]
+        for what, path in missing:
+            yield TlsFilesError(
+                f"sip.tls.{what} = {str(path)!r} is not a file; give the path of a PEM file"
+            )
+        absent = {what for what, _ in missing}
+        if absent.isdisjoint({"certificate", "key"}) and (problem := self._pair_problem()):
+            yield TlsFilesError(
+                f"sip.tls: {self.certificate} and {self.key} cannot be used ({problem}); give a "
+                "PEM certificate with its own key, without a passphrase"
+            )
+        if self.authorities is not None and "authorities" not in absent:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(self.authorities)
+            except OSError as error:
+                yield TlsFilesError(
+                    f"sip.tls.authorities = {str(self.authorities)!r} cannot be used "
+                    f"({_reason(error)}); give a file of PEM certificates"
                 )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
+
+    def _pair_problem(self) -> str:
+        asked = False
+
+        def passphrase() -> str:
             # A key with a passphrase would otherwise ask for it on the terminal.
-            context.load_cert_chain(self.certificate, self.key, password=lambda: "")
-            if self.authorities is not None:
-                context.load_verify_locations(self.authorities)
-        except (ssl.SSLError, OSError) as error:
-            reason = getattr(error, "reason", None) or error.strerror or "unreadable"
-            raise TlsFilesError(
-                f"sip.tls: {self.certificate} and {self.key} cannot be used ({reason}); give a PEM "
-                "certificate with its own key, without a passphrase"
-            ) from None
+            nonlocal asked
+            asked = True
+            return ""
+
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                self.certificate, self.key, password=passphrase
+            )
+        except OSError as error:
+            if asked:
+                return "the key has a passphrase"
+            for path, what in ((self.certificate, b"CERTIFICATE"), (self.key, b"PRIVATE KEY")):
+                try:
+                    if what not in path.read_bytes():
+                        return f"{path} holds no {what.decode().lower()}"
+                except OSError as unreadable:
+                    return f"{path}: {unreadable.strerror}"
+            return _reason(error)
+        return ""
+
+
+def _reason(error: OSError) -> str:
+    return getattr(error, "reason", None) or error.strerror or "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,63 +174,81 @@ class SipSettings:
         return self.rtp_last_port - self.rtp_first_port + 1
 
     def check(self) -> None:
-        """Find values that cannot work, before anything is opened.
+        """Find a value that cannot work, before anything is opened.
 
         Raises:
             SettingsError: A value is out of range or contradicts another.
             TlsFilesError: The TLS files cannot be used.
         """
-        self._check_addresses()
-        self._check_transports()
-        self._check_codecs()
+        for problem in self.problems():
+            raise problem
+
+    def problems(self) -> Iterator[SettingsError | TlsFilesError]:
+        """Everything that cannot work, the TLS files included."""
+        yield from self._check_addresses()
+        yield from self._check_transports()
+        if self.tls is not None:
+            yield from self.tls.problems()
+        yield from self._check_trunk()
+        yield from self._check_codecs()
         if self.max_calls < 1 or self.max_legs > LIBRARY_CALLS:
             most = (LIBRARY_CALLS - SPARE_LEGS) // 2
-            raise SettingsError(
+            yield SettingsError(
                 "max_calls",
                 self.max_calls,
                 f"is not between 1 and {most}",
                 remedy=f"take at most {most} and run more phone nodes, or raise PJSUA_MAX_CALLS "
                 "in sip_config/pjsua2/config_site.h and run make setup",
+                section="service",
             )
-        self._check_rtp_range()
+        yield from self._check_rtp_range()
         if self.media_lost_seconds <= 0:
-            raise SettingsError(
+            yield SettingsError(
                 "media_lost_seconds",
                 self.media_lost_seconds,
                 "is not a positive number of seconds",
                 remedy="write for example 8",
             )
-        if self.session_expires_seconds < 90:
-            raise SettingsError(
+        if not 90 <= self.session_expires_seconds <= _LONGEST_SESSION_SECONDS:
+            yield SettingsError(
                 "session_expires_seconds",
                 self.session_expires_seconds,
-                "is less than the 90 that RFC 4028 allows",
+                "is less than the 90 that RFC 4028 allows, or longer than a day",
                 remedy="write for example 1800",
             )
 
-    def _check_addresses(self) -> None:
+    def _check_trunk(self) -> Iterator[SettingsError]:
+        if self.trunk is not None and self.trunk.password is not None and not self.trunk.user:
+            yield SettingsError(
+                "trunk.user",
+                self.trunk.user,
+                "leaves the password of nobody",
+                remedy="give the name that the password belongs to, or leave both out",
+            )
+
+    def _check_addresses(self) -> Iterator[SettingsError]:
         for key, value in (
             ("bind_address", self.bind_address),
             ("public_address", self.public_address),
             *(("name_servers", server) for server in self.name_servers),
         ):
             if value is not None and not _ADDRESS.fullmatch(value):
-                raise SettingsError(
+                yield SettingsError(
                     key,
                     value,
                     "is not an IPv4 address or host name",
                     remedy="write for example 127.0.0.1",
                 )
 
-    def _check_transports(self) -> None:
+    def _check_transports(self) -> Iterator[SettingsError]:
         ports = {"udp_port": self.udp_port, "tcp_port": self.tcp_port, "tls_port": self.tls_port}
         for key, port in ports.items():
             if port is not None and not 0 <= port <= _PORT_MAX:
-                raise SettingsError(
+                yield SettingsError(
                     key, port, "is not a port", remedy=f"write a number from 1 to {_PORT_MAX}"
                 )
         if all(port is None for port in ports.values()):
-            raise SettingsError(
+            yield SettingsError(
                 "udp_port",
                 None,
                 "and the other transports are all off",
@@ -210,49 +256,49 @@ class SipSettings:
             )
         if self.tls_port is not None:
             if self.tls is None:
-                raise SettingsError(
+                yield SettingsError(
                     "tls_port",
                     self.tls_port,
                     "needs a certificate",
                     remedy="give tls.certificate and tls.key, or leave tls_port out",
                 )
             if self.tls_port and self.tls_port == self.tcp_port:
-                raise SettingsError(
+                yield SettingsError(
                     "tls_port", self.tls_port, "equals tcp_port", remedy="write for example 5061"
                 )
-            self.tls.check()
         elif self.srtp is Srtp.MANDATORY:
-            raise SettingsError(
+            yield SettingsError(
                 "srtp",
                 str(self.srtp),
                 "needs tls_port: the keys travel in the signalling",
                 remedy="give tls_port, tls.certificate and tls.key",
             )
 
-    def _check_codecs(self) -> None:
+    def _check_codecs(self) -> Iterator[SettingsError]:
         for codec in self.codecs:
             if codec.lower() not in _CODECS:
-                raise SettingsError(
+                yield SettingsError(
                     "codecs", codec, "is unknown", remedy="choose from PCMA, PCMU, G722, opus"
                 )
         if not self.codecs:
-            raise SettingsError("codecs", [], "is empty", remedy="write for example [PCMA, PCMU]")
+            yield SettingsError("codecs", [], "is empty", remedy="write for example [PCMA, PCMU]")
 
-    def _check_rtp_range(self) -> None:
+    def _check_rtp_range(self) -> Iterator[SettingsError]:
         shown = f"{self.rtp_first_port}-{self.rtp_last_port}"
         if not 1024 <= self.rtp_first_port <= self.rtp_last_port <= _PORT_MAX:
-            raise SettingsError(
+            yield SettingsError(
                 "rtp_ports",
                 shown,
                 "is not a range of ports",
                 remedy="write for example 20000-20999",
             )
+            return
         needed = self.max_legs * PORTS_PER_LEG
         # RTP takes the even port of a pair.
         first = self.rtp_first_port + self.rtp_first_port % 2
         pairs = (self.rtp_last_port - first + 1) // PORTS_PER_LEG
         if pairs < self.max_legs:
-            raise SettingsError(
+            yield SettingsError(
                 "rtp_ports",
                 shown,
                 f"holds {pairs} legs; {self.max_calls} calls, each of them bridged, and "

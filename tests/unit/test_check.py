@@ -235,3 +235,33 @@ def test_targets_on_this_machine_are_ourselves(tmp_path: Path, all_groups: str, 
 
     assert 3 == len(found), found
     assert all("circles" in told for told in found)
+
+
+def test_mistakes_of_one_section_do_not_hide_one_another(tmp_path: Path, all_groups: str) -> None:
+    """
+    Two days and a time zone, three values of SIP, a cost and the thema of another.
+    """
+    found = mistakes(
+        tmp_path,
+        PORTS.replace("tcp_port = false", "tcp_port = 8019").replace(
+            "http_port = 0", "http_port = 8019"
+        )
+        + 'public_address = "10.0.0.1:5060"\ncodecs = ["G729"]\nrtp_ports = "20000-20010"\n'
+        + '[lines."*".hours]\nma = "9:60-10:00"\ndi = "9"\ntimezone = "Europe/Brussel"\n'
+        + "[costs]\nmisroute_seconds = -1\n[costs.misroute_seconds_by_thema]\nenergei = 100\n"
+        + all_groups,
+    )
+
+    wanted = [
+        "sip.public_address",
+        "sip.codecs",
+        "sip.rtp_ports",
+        "service.http_port = 8019 equals sip.tcp_port",
+        "hours.ma = '9:60-10:00' has a time that is none",
+        "hours.di",
+        "hours.timezone",
+        "costs.misroute_seconds = -1",
+        "costs.misroute_seconds_by_thema.energei",
+    ]
+    assert [] == [word for word in wanted if not any(word in told for told in found)], found
+    assert len(wanted) == len(found), found
