@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from io import FileIO
 from itertools import chain
 from math import gcd
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -21,6 +24,8 @@ LOWEST_HZ, HIGHEST_HZ = 4000, 192_000
 _BLOCK_SECONDS = 4
 _LEAST_LEFT = 1e-3
 """Of the loudest channel's power, in the mean of channels that do not cancel each other."""
+_OPEN_OCTETS = 0x7FFFF000
+"""A WAV's size from here on is none: more than a tape of days, or not filled in."""
 _CONVERT = "convert it to WAV or FLAC"
 
 Samples = NDArray[np.float32]
@@ -48,7 +53,7 @@ def read_speech(path: Path, rate_hz: int = 8000) -> NDArray[np.int16]:
             raise AudioUnreadableError(path, "the file is empty", "record it again")
         # Twice: the offset of the whole must be known before its first block is used.
         offset = _offset(path)
-        with soundfile.SoundFile(path) as stream:
+        with _Recording(path) as recording, soundfile.SoundFile(recording) as stream:
             blocks: Iterator[Samples] = (block - offset for block in _mono_blocks(path, stream))
             if stream.samplerate != rate_hz:
                 blocks = _resampled(blocks, stream.samplerate, rate_hz)
@@ -60,7 +65,7 @@ def read_speech(path: Path, rate_hz: int = 8000) -> NDArray[np.int16]:
 
 def _offset(path: Path) -> np.float32:
     """Check a whole file and return its mean."""
-    with soundfile.SoundFile(path) as stream:
+    with _Recording(path) as recording, soundfile.SoundFile(recording) as stream:
         expected = int(stream.frames)
         if not LOWEST_HZ <= stream.samplerate <= HIGHEST_HZ:
             reason = f"claims a rate of {stream.samplerate} Hz"
@@ -141,9 +146,12 @@ def _as_pcm(samples: Samples) -> NDArray[np.int16]:
 
 
 def _check_whole(path: Path, read: int, expected: int) -> None:
-    """Refuse a file whose header promises more than there is."""
-    promised = _promised_octets(path)
-    if read < expected or (promised and path.stat().st_size < promised):
+    """Refuse a file whose header promises more samples than there are."""
+    size = path.stat().st_size
+    found = _wav_data(path, size)
+    # One octet may lack: many programs leave out the one that pads samples of odd length.
+    is_short = _promised_octets(path) > size + 1
+    if read < expected or is_short or (found is not None and found.begin + found.octets > size):
         raise AudioUnreadableError(path, "is cut short", "copy or record it again")
 
 
@@ -154,8 +162,78 @@ def _promised_octets(path: Path) -> int:
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return 0
     size = int.from_bytes(head[4:8], "little")
-    # Programs that write to a pipe leave a size of zero or of all ones.
-    return 0 if size in (0, 0xFFFFFFFF) or size >= 0x7FFFF000 else size + 8
+    return 0 if not size or size >= _OPEN_OCTETS else size + 8
+
+
+class _WavData(NamedTuple):
+    """Where a WAV's samples are.
+
+    Attributes:
+        begin: Place of the first octet.
+        octets: As the header promises; what there is when it promises nothing.
+        is_open: The header promises nothing: it was written to a pipe, or never completed.
+    """
+
+    begin: int
+    octets: int
+    is_open: bool
+
+
+def _wav_data(path: Path, size: int) -> _WavData | None:
+    """Find a WAV's samples; None when the file is no WAV or has none."""
+    with path.open("rb") as stream:
+        head = stream.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return None
+        for name, begin, octets in _chunks(stream, 12, size):
+            if name != b"data":
+                continue
+            # Programs that write to a pipe leave a size of zero or of all ones, or nearly so.
+            is_open = octets >= _OPEN_OCTETS or (not octets and _has_samples(stream, begin, size))
+            return _WavData(begin, size - begin if is_open else octets, is_open)
+    return None
+
+
+def _chunks(stream: IO[bytes], at: int, size: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, begin and octets of each chunk from a place on; an odd one is padded."""
+    while at + 8 <= size:
+        stream.seek(at)
+        name, octets = struct.unpack("<4sI", stream.read(8))
+        yield name, at + 8, octets
+        at += 8 + octets + octets % 2
+
+
+def _has_samples(stream: IO[bytes], begin: int, size: int) -> bool:
+    """Whether what follows an empty data chunk is no sequence of other chunks."""
+    end = begin
+    for name, at, octets in _chunks(stream, begin, size):
+        if not (name.isascii() and name.decode("ascii").isprintable()):
+            return True
+        end = at + octets
+    return end + end % 2 < size
+
+
+class _Recording(FileIO):
+    """A recording whose WAV header, where it promises nothing, promises what there is."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        size = path.stat().st_size
+        found = _wav_data(path, size)
+        self._place, self._size = 0, b""
+        if found is not None and found.is_open:
+            self._place = found.begin - 4
+            self._size = struct.pack("<I", min(found.octets, _OPEN_OCTETS - 1))
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as from the file, with the right size of its samples."""
+        begin = self.tell()
+        octets = memoryview(buffer).cast("B")
+        count = super().readinto(octets) or 0
+        for place, octet in enumerate(self._size, self._place):
+            if begin <= place < begin + count:
+                octets[place - begin] = octet
+        return count
 
 
 def _reason(error: Exception) -> str:

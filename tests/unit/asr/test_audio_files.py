@@ -138,16 +138,50 @@ def test_truncated_flac_is_refused(tmp_path: Path) -> None:
         read_speech(path)
 
 
-def test_wav_from_a_pipe_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xdb\xff\xff\x7f"])
+def test_wav_from_a_pipe_is_read(tmp_path: Path, size: bytes) -> None:
     """
-    Programs that write to a pipe cannot fill in the sizes of the header.
+    Programs that write to a pipe cannot fill in the sizes of the header, or fill in one of two.
     """
     path = _write(tmp_path / "piped.wav", 8000)
+    whole = read_speech(path)
     octets = bytearray(path.read_bytes())
-    octets[4:8] = octets[40:44] = b"\xff\xff\xff\xff"
+    octets[40:44] = size
+    path.write_bytes(bytes(octets))
+    half_filled = read_speech(path)
+    octets[4:8] = size
     path.write_bytes(bytes(octets))
 
-    assert (8000,) == read_speech(path).shape
+    assert np.array_equal(whole, half_filled)
+    assert np.array_equal(whole, read_speech(path))
+
+
+def test_wav_whose_data_chunk_is_truly_empty_holds_no_samples(tmp_path: Path) -> None:
+    """
+    A chunk of notes after it is not taken for sound.
+    """
+    path = tmp_path / "empty.wav"
+    soundfile.write(path, np.zeros(0), 8000)
+    path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 4) + b"INFO")
+
+    with pytest.raises(AudioUnreadableError, match="holds no samples"):
+        read_speech(path)
+
+
+def test_odd_length_without_the_pad_octet_is_read(tmp_path: Path) -> None:
+    """
+    Of 8001 samples of 8 bits every one is there; without the last one it is cut short.
+    """
+    path = tmp_path / "odd.wav"
+    soundfile.write(path, np.linspace(-0.5, 0.5, 8001), 8000, subtype="PCM_U8")
+    whole = path.read_bytes()
+    assert 44 + 8001 + 1 == len(whole)
+
+    path.write_bytes(whole[:-1])
+    assert (8001,) == read_speech(path).shape
+    path.write_bytes(whole[:-2])
+    with pytest.raises(AudioUnreadableError, match="cut short"):
+        read_speech(path)
 
 
 KINDS = [
@@ -246,7 +280,6 @@ def _patched(path: Path, at: int, octets: bytes) -> Path:
         ("unknown encoding", 20, struct.pack("<H", 0x7777)),
         ("no bits", 34, struct.pack("<H", 0)),
         ("2 GB promised", 4, struct.pack("<I", 0x7FFF0000 - 1)),
-        ("no data", 40, struct.pack("<I", 0)),
     ],
 )
 def test_headers_that_lie_are_refused(tmp_path: Path, name: str, at: int, octets: bytes) -> None:
