@@ -4,7 +4,8 @@ UTF-8 with or without a byte order mark, lines ending in LF or CRLF, cells with 
 quotation marks of a spreadsheet. Columns
 ``text`` and ``thema``; optional ``family`` (paraphrase family), ``split`` (``train`` or ``test``),
 ``ook_goed`` (also acceptable themas, comma-separated) and ``taal`` (ISO 639 code of an utterance
-that is not Dutch). Other columns are refused. A text that stands there twice counts once.
+that is not Dutch). Other columns are refused. A text that stands there twice is trained on once and
+measured twice.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Row:
         return frozenset((self.thema, *self.also))
 
 
-def read_rows(file: Path, labels: Collection[str], *, other_columns: bool = False) -> list[Row]:
+def read_rows(
+    file: Path, labels: Collection[str], *, other_columns: bool = False, repeats: bool = False
+) -> list[Row]:
     """Read one labelled TSV.
 
     Args:
@@ -51,6 +54,8 @@ def read_rows(file: Path, labels: Collection[str], *, other_columns: bool = Fals
         labels: The slugs of the catalogue.
         other_columns: Whether all columns but text, thema and ook_goed are passed over: in a
             file to measure on they are somebody's notes, in training data a mistyped name.
+        repeats: Whether a text counts each time it stands there: what callers ask often weighs
+            more when real calls are measured. Otherwise it counts once.
 
     Returns:
         The rows in file order. A row without a family is a family of its own.
@@ -100,7 +105,7 @@ def read_rows(file: Path, labels: Collection[str], *, other_columns: bool = Fals
                 f"says {row.thema!r} of a text that line {earlier[1]} calls {earlier[0]!r}",
                 remedy="choose one and name the other in ook_goed",
             )  # fmt: skip
-        if earlier[1] == number:
+        if repeats or earlier[1] == number:
             rows.append(row)
     return rows
 

@@ -12,8 +12,9 @@ import numpy as np
 from intent.catalogue import HUMAN, OTHER_LANGUAGE, OUT_OF_SCOPE, Catalogue
 from intent.classifier import Classification, Classifier, TrainedClassifier
 from intent.dataset import Row
-from intent.explain import word_weights
+from intent.explain import Nearest, Neighbours, word_weights
 from intent.report import score_card, wilson
+from intent.text import normalise
 
 NON_THEMAS: Final = (OUT_OF_SCOPE, HUMAN, OTHER_LANGUAGE)
 WORST: Final = 10
@@ -84,6 +85,8 @@ class Mistake:
     action: str
     words: tuple[tuple[str, float], ...]
     """The words that spoke most for what was said."""
+    nearest: tuple[Nearest, ...]
+    """The training utterances that resemble it most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,11 @@ class Report:
     calibration_error: float
     calibration_curve: tuple[Mapping[str, float], ...]
     per_thema: Mapping[str, Mapping[str, float | int | None]]
+    """Rows under the thema they are labelled with; of them the share that was acceptable, and of
+    what was taken for this thema the share that was acceptable."""
     confusion: tuple[tuple[int, ...], ...]
+    """Shape ``(labels, labels)``: true, said. Of several acceptable labels the likeliest counts as
+    true."""
     labels: tuple[str, ...]
     out_of_scope_recall: float | None
     """Share of out-of-scope questions whose likeliest label is a non-theme that is acceptable."""
@@ -155,6 +162,10 @@ class Report:
                     "probability": m.probability,
                     "action": m.action,
                     "words": [{"word": w, "weight": v} for w, v in m.words],
+                    "nearest": [
+                        {"text": n.text, "thema": n.thema, "similarity": n.similarity}
+                        for n in m.nearest
+                    ],
                 }
                 for m in self.worst
             ],
@@ -210,7 +221,7 @@ def evaluate(
         top3_interval=_interval(third),
         calibration_error=card["calibration_error"],
         calibration_curve=tuple(card["calibration_curve"]),
-        per_thema=card["per_label"],
+        per_thema=_per_thema(labels, rows, found, right),
         confusion=tuple(tuple(row) for row in card["confusion"]),
         labels=labels,
         out_of_scope_recall=_recall(rows, right, OUT_OF_SCOPE),
@@ -277,6 +288,31 @@ def _recall(rows: Sequence[Row], right: Sequence[bool], label: str) -> float | N
     return _share([ok for row, ok in zip(rows, right, strict=True) if row.thema == label])
 
 
+def _per_thema(
+    labels: Sequence[str],
+    rows: Sequence[Row],
+    found: Sequence[Classification],
+    right: Sequence[bool],
+) -> dict[str, dict[str, float | int | None]]:
+    """Count under the labels of the rows: a row that is right by ``ook_goed`` is its own thema's.
+
+    A thema that the classifier does not know is counted too.
+    """
+    own: dict[str, list[bool]] = {label: [] for label in labels}
+    said: dict[str, list[bool]] = {label: [] for label in labels}
+    for row, classification, ok in zip(rows, found, right, strict=True):
+        own.setdefault(row.thema, []).append(ok)
+        said[classification.ranking[0].thema].append(ok)
+    return {
+        label: {
+            "count": len(values),
+            "recall": _share(values),
+            "precision": _share(said.get(label, [])),
+        }
+        for label, values in own.items()
+    }
+
+
 def _share(values: Sequence[bool]) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
 
@@ -304,20 +340,29 @@ def _worst(
     decisions: Sequence[Decided],
     limit: int,
 ) -> tuple[Mistake, ...]:
-    """Return the surest mistakes, with the words behind them when the model can tell."""
+    """Return the surest mistakes, each text once, with what explains them if the model can."""
     wrong = [
         i
         for i, (f, r) in enumerate(zip(found, rows, strict=True))
         if f.ranking[0].thema not in r.accepted
     ]
     wrong.sort(key=lambda i: -found[i].ranking[0].probability)
+    once: dict[str, int] = {}
+    for i in wrong:
+        once.setdefault(normalise(rows[i].text), i)
+    shown = list(once.values())[:limit]
+    model = classifier.model if isinstance(classifier, TrainedClassifier) and shown else None
+    # Its vectors take a second or two: made once, and only for mistakes.
+    neighbours = None if model is None else Neighbours(model)
     mistakes = []
-    for i in wrong[:limit]:
+    for i in shown:
         best = found[i].ranking[0]
         words: tuple[tuple[str, float], ...] = ()
-        if isinstance(classifier, TrainedClassifier):
-            weights = word_weights(classifier.model, rows[i].text, best.thema)
+        nearest: tuple[Nearest, ...] = ()
+        if model is not None and neighbours is not None:
+            weights = word_weights(model, rows[i].text, best.thema)
             words = tuple((w.word, w.weight) for w in weights)
+            nearest = neighbours.nearest(rows[i].text)
         mistakes.append(
             Mistake(
                 text=rows[i].text,
@@ -326,6 +371,7 @@ def _worst(
                 probability=round(best.probability, 4),
                 action=str(decisions[i].action),
                 words=words,
+                nearest=nearest,
             )
         )
     return tuple(mistakes)

@@ -24,7 +24,7 @@ def print_report(report: Report, data: Path, console: Console | None = None) -> 
         ("asked for a person, recognised", _share(report.human_recall)),
         ("other language, recognised", _share(report.other_language_recall)),
         ("answerable questions routed directly", _share(report.routed_directly)),
-        ("routed to a wrong group", _share(report.routed_wrong)),
+        ("to a wrong group, of all routed", _share(report.routed_wrong, "none was routed")),
         ("decisions", ", ".join(f"{name} {count}" for name, count in report.actions.items())),
         ("expected seconds a call", f"{report.seconds_per_call:.1f}"),
         ("... everyone through the keypad menu", f"{report.seconds_keypad_menu:.1f}"),
@@ -43,7 +43,8 @@ def print_report(report: Report, data: Path, console: Console | None = None) -> 
     console.print(themas)
     if report.worst:
         worst = Table(title="Worst mistakes", title_justify="left")
-        for column in ("question", "expected", "heard as", "p", "action", "because of"):
+        columns = ["question", "expected", "heard as", "p", "action", "because of", "resembles"]
+        for column in columns:
             worst.add_column(column, overflow="fold")
         for mistake in report.worst:
             words = ", ".join(word for word, _ in mistake.words)
@@ -54,12 +55,13 @@ def print_report(report: Report, data: Path, console: Console | None = None) -> 
                 f"{mistake.probability:.2f}",
                 mistake.action,
                 words,
+                "".join(f"{near.text} ({near.thema})" for near in mistake.nearest[:1]),
             )
         console.print(worst)
 
 
-def _share(value: float | None) -> str:
-    return "none in the file" if value is None else f"{value:.1%}"
+def _share(value: float | None, none: str = "none in the file") -> str:
+    return none if value is None else f"{value:.1%}"
 
 
 def _interval(bounds: tuple[float, float]) -> str:

@@ -19,6 +19,7 @@ from intent.dataset import read_rows
 from intent.errors import IntentError
 from intent.evaluate import Seconds
 from intent.evaluate import evaluate as measure
+from intent.text import tokens
 from intent.training import DEFAULT_SEED, ModelVersion
 from intent.training import train as train_version
 from ivr.app import model_registry
@@ -102,7 +103,10 @@ def _seconds(costs: Costs) -> Seconds:
 def classify(
     texts: Sequence[str], home: Path, *, jsonl: bool, catalogue_dir: Path | None = None
 ) -> int:
-    """Print one JSON object a text: text, thema, probability, ranking, decision, language."""
+    """Print one JSON object a text: text, thema, probability, ranking, decision, language.
+
+    Of a text without words thema and probability are null.
+    """
     classifier, catalogue = _loaded(home, catalogue_dir)
     routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
     lines = _texts(texts, jsonl=jsonl)
@@ -152,10 +156,12 @@ def _printable(text: str) -> str:
 
 def _as_json(text: str, found: Classification, decision: Decision) -> dict[str, Any]:
     best = found.ranking[0]
+    # Without words the ranking is even, and its first thema is nobody's.
+    is_said = bool(tokens(text))
     return {
         "text": text,
-        "thema": best.thema,
-        "probability": round(best.probability, 6),
+        "thema": best.thema if is_said else None,
+        "probability": round(best.probability, 6) if is_said else None,
         "ranking": [
             {"thema": r.thema, "probability": round(r.probability, 6)} for r in found.ranking
         ],
@@ -177,7 +183,7 @@ def evaluate(
     """Measure the classifier in use, and the decisions on it, on a labelled file."""
     classifier, catalogue = _loaded(home, catalogue_dir)
     try:
-        rows = read_rows(data, catalogue.labels, other_columns=True)
+        rows = read_rows(data, catalogue.labels, other_columns=True, repeats=True)
     except IntentError as error:
         raise TextCommandError(str(error)) from None
     if not rows:

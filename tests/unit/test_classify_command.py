@@ -95,3 +95,17 @@ def test_catalogue_of_ones_own_decides_which_themas_there_are(
     ranking = json.loads(capsys.readouterr().out)["ranking"]
     assert len(tables) - 2 == len(ranking)
     assert "energie" not in {ranked["thema"] for ranked in ranking}
+
+
+def test_text_without_words_has_no_thema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Nor a probability; a person is the one to ask.
+    """
+    _classified("", tmp_path, monkeypatch, "", "   ", "\N{TELEPHONE RECEIVER}", "kindergeld")
+
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [None, None, None, "gezin-groeipakket"] == [row["thema"] for row in found]
+    assert [True, True, True, False] == [row["probability"] is None for row in found]
+    assert ["human"] * 3 == [row["decision"]["action"] for row in found[:3]]

@@ -105,6 +105,18 @@ def test_same_text_with_same_label_counts_once(tmp_path: Path) -> None:
     assert 1 == len(read_rows(file, LABELS))
 
 
+def test_same_text_counts_each_time_where_calls_are_measured(tmp_path: Path) -> None:
+    """
+    Two labels of one text are a mistake there too.
+    """
+    file = written(tmp_path, "text\tthema\nDag!\tmens\ndag\tmens\n")
+
+    assert 2 == len(read_rows(file, LABELS, repeats=True))
+    contradicting = written(tmp_path, "text\tthema\nDag!\tenergie\ndag\tmens\n")
+    with pytest.raises(TrainingDataError, match="line 2 calls"):
+        read_rows(contradicting, LABELS, repeats=True)
+
+
 def test_missing_file_is_an_error_of_ours(tmp_path: Path) -> None:
     """
     A wrong path is named, without a traceback.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from intent.classifier import Classification, Ranked
+from intent.classifier import Classification, Ranked, TrainedClassifier
 from intent.dataset import Row
 from intent.evaluate import (
     PlainDecision,
@@ -74,6 +75,41 @@ def test_report_counts_what_happened() -> None:
     assert ["energie 0.9 b", "energie 0.6 e"] == [m.text for m in report.worst]
 
 
+def test_row_counts_under_its_own_thema() -> None:
+    """
+    Also one that is right by ``ook_goed``; what was taken for a thema is judged the same way.
+    """
+    report = evaluate(Scripted(), ROWS, threshold_decision(0.8))
+
+    assert {"count": 2, "recall": 0.5, "precision": None} == report.per_thema["onderwijs"]
+    assert {"count": 1, "recall": 1.0, "precision": 0.5} == report.per_thema["energie"]
+
+
+def test_mistake_made_often_is_shown_once() -> None:
+    """
+    It weighs as often as it was asked, and leaves the list to others.
+    """
+    report = evaluate(Scripted(), [*ROWS, ROWS[1]], threshold_decision(0.8))
+
+    assert len(ROWS) + 1 == report.texts
+    assert ["energie 0.9 b", "energie 0.6 e"] == [m.text for m in report.worst]
+
+
+def test_mistake_is_explained_by_what_it_resembles() -> None:
+    """
+    The words that spoke for it, and the training utterances nearest to it.
+    """
+    model = Path(__file__).parents[3] / "models" / "intent-nl"
+    classifier = TrainedClassifier.load(model)
+
+    report = evaluate(
+        classifier, [row("mijn rijbewijs is vervallen", "energie")], threshold_decision(0.8)
+    )
+
+    assert "rijbewijs" in [word for word, _ in report.worst[0].words]
+    assert "mobiliteit" == report.worst[0].nearest[0].thema
+
+
 def test_report_is_json() -> None:
     """
     Programs read the same figures.
@@ -83,7 +119,8 @@ def test_report_is_json() -> None:
     back = json.loads(json.dumps(report.as_dict()))
 
     assert report.top1 == back["top1"]
-    assert {"action", "expected", "probability", "text", "thema", "words"} == set(back["worst"][0])
+    keys = {"action", "expected", "nearest", "probability", "text", "thema", "words"}
+    assert keys == set(back["worst"][0])
     assert 20.0 == back["decisions"]["seconds_per_call_keypad_menu"]
 
 
