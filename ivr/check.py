@@ -113,7 +113,7 @@ def check(path: Path, home: Home) -> list[Finding]:
     else:
         look(lambda: _register(home.database_url, None), "contacts", "home")
     look(lambda: _machine(home))
-    look(lambda: _odd(config, path), "sip", "timers", "groups", "pauses")
+    look(lambda: _odd(config, path), "sip", "timers", "groups", "pauses", "lines")
     # Two steps may stumble over the same mistake.
     return list(dict.fromkeys(found))
 

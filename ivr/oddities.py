@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ _LEAST_SECONDS: Final = {
 }
 """Timer: below this, and why it is odd."""
 _COUNTRY: Final = frozenset({"+32", "0032"})
+_NUMBER: Final = re.compile(r"[^\s:@<>\"?;]+")
+"""The user part of a SIP URI, as far as a called number goes."""
 _LEAST_START: Final = 3
 """Digits of a rule that ends with a star."""
 _LEAST_WAIT_SECONDS: Final = 10.0
@@ -31,14 +34,45 @@ _LEAST_PAUSE_MS: Final = 150
 def oddities(config: Config, path: Path) -> Iterator[ConfigError]:
     """What an engineer should look at again: each with key, value and remedy."""
     yield from _callers(config, path)
+    yield from _lines(config, path)
     yield from _ports(config, path)
     yield from _waits(config, path)
     yield from _pauses(config, path)
 
 
+def _lines(config: Config, path: Path) -> Iterator[ConfigError]:
+    for number, line in config.lines.items():
+        if number != "*" and not _NUMBER.fullmatch(number):
+            yield ConfigError(
+                path,
+                f'lines."{number}"',
+                None,
+                "is no number that can be called: this line never takes a call",
+                remedy='write the number alone, for example [lines.1700], or "*" for every other',
+            )
+        if line.hours is not None and not line.hours.weekly():
+            yield ConfigError(
+                path,
+                f'lines."{number}".hours',
+                None,
+                "names no day: the line is always closed",
+                remedy='write for example ma = "9:00-19:00", or leave the section out: always open',
+            )
+
+
 def _callers(config: Config, path: Path) -> Iterator[ConfigError]:
     for rule in config.sip.blocked_callers:
         start = rule.removesuffix("*")
+        if "*" in start or any(character.isspace() for character in rule):
+            # Not shown either.
+            yield ConfigError(
+                path,
+                "sip.blocked_callers",
+                None,
+                "has a rule that holds for nobody: one with a space, or a star before its end",
+                remedy='write numbers without spaces, and a star at the end only: "0900*"',
+            )
+            return
         if start in _COUNTRY or (len(start) < _LEAST_START and rule != start) or not rule:
             # Not shown: the value of this key may hold callers' numbers.
             yield ConfigError(

@@ -16,6 +16,10 @@ ODD = {
     "sip.blocked_callers": '[sip]\nblocked_callers = ["0470123456", "*"]\n',
     "sip.udp_port": '[sip]\nudp_port = 20100\nrtp_ports = "20000-20999"\n',
     "sip.media_lost_seconds": "[sip]\nmedia_lost_seconds = 0.5\n",
+    'lines."1700 "': '[lines."1700 "]\n',
+    'lines.""': '[lines.""]\n',
+    'lines."sip:1700@x"': '[lines."sip:1700@x"]\n',
+    'lines."*".hours': '[lines."*".hours]\n',
     "pauses.settled_ms": "[pauses]\nsettled_ms = 800\nusual_ms = 700\n",
     "pauses.usual_ms": "[pauses]\nusual_ms = 950\n",
     "pauses.answer_ms": "[pauses]\nanswer_ms = 20\n",
@@ -83,3 +87,14 @@ def test_check_tells_it_as_advice(tmp_path: Path) -> None:
 
     weights = {f.weight for f in found if "pauses.settled_ms" in f.message}
     assert {Weight.ADVICE} == weights
+
+
+@pytest.mark.parametrize("rule", ["0475 12 34 56", "*123", "0475*12"])
+def test_rule_for_nobody_is_odd(tmp_path: Path, rule: str) -> None:
+    """
+    Not shown: it may hold a caller's number.
+    """
+    (told,) = advice(tmp_path, f'[sip]\nblocked_callers = ["{rule}"]\n')
+
+    assert "has a rule that holds for nobody" in told
+    assert rule not in told
