@@ -118,10 +118,10 @@ def target_sipp(stage: PjsuaStage, folder: Path, *steps: str | list[str], rtp: i
 
 
 def bridge(stage: PjsuaStage, heard: Heard, sipp: Sipp) -> None:
-    """Bridge with token 5, one header along."""
+    """Bridge with token 5, one header along; a scheme may be in capitals."""
     stage.do(
         lambda: heard.leg.transfer(
-            f"sip:groep@127.0.0.1:{sipp.port}",
+            f"SIP:groep@127.0.0.1:{sipp.port}",
             method=TransferMethod.BRIDGE,
             token=5,
             headers={"X-Wegwijs-Thema": "energie", "X-Bad": "a\r\nEvil: b"},
