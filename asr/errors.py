@@ -6,6 +6,7 @@ AsrError
 ├── EngineUnavailableError   the engine's library is not installed
 ├── ManifestError            a list of models to install is not one
 ├── ModelInstallError        a model cannot be fetched, checked, unpacked or put in its place
+│   └── ModelRefusedError    what was given or fetched can never be used
 ├── AudioUnreadableError     the file is not audio that we can read
 └── RecogniserFailedError    the engine broke while it was listening
 
@@ -29,14 +30,18 @@ class AsrError(Exception):
 
 
 class ModelMissingError(AsrError):
-    """The model folder, or a file that every model of its kind has, is not there."""
+    """The model folder, or a file that every model of its kind has, is not there.
+
+    Another engine's model may be there instead; the reason says so.
+    """
 
     code = "asr_model_missing"
 
-    def __init__(self, path: Path, remedy: str) -> None:
+    def __init__(self, path: Path, remedy: str, reason: str = "no speech model here") -> None:
         self.path = path
+        self.reason = reason
         self.remedy = remedy
-        super().__init__(f"{path}: no speech model here; {remedy}")
+        super().__init__(f"{path}: {reason}; {remedy}")
 
 
 class ModelDamagedError(AsrError):
@@ -88,6 +93,12 @@ class ModelInstallError(AsrError):
         self.reason = reason
         self.remedy = remedy
         super().__init__(f"{what}: {reason}; {remedy}")
+
+
+class ModelRefusedError(ModelInstallError):
+    """What was given or fetched is damaged, harmful or no such model: it can never be used."""
+
+    code = "asr_model_refused"
 
 
 class AudioUnreadableError(AsrError):

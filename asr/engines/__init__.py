@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from asr.errors import EngineUnavailableError
+from asr.errors import EngineUnavailableError, ModelMissingError
 from asr.models.files import embedded_model_dir
 from asr.recogniser import Engine
 
@@ -22,6 +22,7 @@ class EngineEntry(NamedTuple):
         extra: What to install: ``pip install wegwijs[extra]``; empty when always installed.
         is_embedded: Wegwijs carries a model for it; of the others a folder must be named.
         settings: Names of the settings that :func:`load_engine` passes on to the factory.
+        marks: Patterns of files; each of its models has one of them, and no other engine's has.
     """
 
     package: str
@@ -30,16 +31,25 @@ class EngineEntry(NamedTuple):
     extra: str
     is_embedded: bool = False
     settings: frozenset[str] = frozenset()
+    marks: tuple[str, ...] = ()
 
 
 ENGINES: dict[str, EngineEntry] = {
-    "vosk": EngineEntry("vosk", "asr.engines.vosk_recogniser", "VoskEngine", "", is_embedded=True),
+    "vosk": EngineEntry(
+        "vosk",
+        "asr.engines.vosk_recogniser",
+        "VoskEngine",
+        "",
+        is_embedded=True,
+        marks=("am/final.mdl", "final.mdl"),
+    ),
     "whisper": EngineEntry(
         "faster_whisper",
         "asr.engines.whisper_recogniser",
         "WhisperEngine",
         "whisper",
         settings=frozenset({"device", "threads", "workers"}),
+        marks=("model.bin",),
     ),
     "sherpa": EngineEntry(
         "sherpa_onnx",
@@ -47,6 +57,7 @@ ENGINES: dict[str, EngineEntry] = {
         "SherpaEngine",
         "sherpa",
         settings=frozenset({"threads"}),
+        marks=("*.onnx",),
     ),
 }
 DEFAULT_ENGINE = "vosk"
@@ -55,6 +66,21 @@ DEFAULT_ENGINE = "vosk"
 def available_engines() -> tuple[str, ...]:
     """Return the names of the engines whose library is installed."""
     return tuple(name for name, entry in ENGINES.items() if find_spec(entry.package) is not None)
+
+
+def _check_kind(name: str, folder: Path) -> None:
+    """Refuse a folder that holds a model of other engines only."""
+    kinds = [
+        other
+        for other, entry in ENGINES.items()
+        if any(path.is_file() for mark in entry.marks for path in folder.glob(mark))
+    ]
+    if kinds and name not in kinds:
+        raise ModelMissingError(
+            folder,
+            f'write --engine {kinds[0]}, or in the configuration: engine = "{kinds[0]}"',
+            f"this is a model for {kinds[0]}, not for {name}",
+        )
 
 
 def load_engine(
@@ -70,7 +96,7 @@ def load_engine(
     Raises:
         EngineUnavailableError: No such engine, its library is not installed, it has no such
             setting, or it needs a model folder and none is named.
-        ModelMissingError: There is no model in the folder.
+        ModelMissingError: There is no model in the folder, or one for another engine.
         ModelDamagedError: The model is not whole.
     """
     entry = ENGINES.get(name)
@@ -80,6 +106,8 @@ def load_engine(
     for setting in sorted(settings.keys() - entry.settings):
         known = ", ".join(sorted(entry.settings)) or "none"
         raise EngineUnavailableError(name, f"has no setting {setting!r}", f"its settings: {known}")
+    if model_dir is not None:
+        _check_kind(name, model_dir)
     if find_spec(entry.package) is None:
         wheel = f"wegwijs[{entry.extra}]" if entry.extra else "wegwijs"
         raise EngineUnavailableError(

@@ -82,6 +82,28 @@ def test_unknown_engine_lists_those_that_exist() -> None:
         load_engine("vosc")
 
 
+@pytest.mark.parametrize(
+    ("engine", "file", "kind"),
+    [
+        ("whisper", "am/final.mdl", "vosk"),
+        ("vosk", "model.bin", "whisper"),
+        ("vosk", "encoder.int8.onnx", "sherpa"),
+    ],
+)
+def test_model_of_another_engine_says_whose_it_is(
+    tmp_path: Path, engine: str, file: str, kind: str
+) -> None:
+    """
+    With what to write, whether the engine that was asked for is installed or not.
+    """
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_bytes(b"model")
+
+    words = f"this is a model for {kind}, not for {engine}; write --engine {kind}"
+    with pytest.raises(ModelMissingError, match=words):
+        load_engine(engine, tmp_path)
+
+
 def test_available_engines_are_known_engines() -> None:
     """
     vosk comes with Wegwijs, so it is always there.
