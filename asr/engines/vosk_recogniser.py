@@ -57,6 +57,11 @@ _STRETCH_SAMPLES = RATE_HZ
 _DEAREST = 0.4
 """Processor seconds a second of audio may cost. Speech costs 0.03 to 0.1; in loud noise Kaldi's
 lattice grows without end, to several seconds for each, until the decoder is reset."""
+_DEAREST_UNHEARD = 0.1
+"""While no word was heard: as much as speech may cost. In silence the lattice grows, too, and
+nothing is lost with it."""
+_GROWN = 2.5
+"""And only what costs so much more than the first second did: on a slow machine all is dear."""
 _LATTICE_SHARE = 0.02
 """How much longer the utterance is when its lattice is looked at again: every 100 ms in the first
 five seconds, less often later, since each look is at all of it."""
@@ -228,6 +233,7 @@ class VoskRecogniser:
         self._lattice_due = 0.0
         self._stretch_samples = 0
         self._stretch_seconds = 0.0
+        self._first_cost = 0.0
         self._lost_samples = 0
         """Up to this sample, all but the words in ``_done`` was given up."""
         self._done: list[Word] = []
@@ -245,16 +251,22 @@ class VoskRecogniser:
         self._stretch_seconds += self._clock() - began
         self._stretch_samples += len(pcm)
         if self._stretch_samples >= _STRETCH_SAMPLES:
-            if self._stretch_seconds > _DEAREST * self._stretch_samples / RATE_HZ:
-                self._give_up()
+            self._look_at_costs(self._stretch_seconds * RATE_HZ / self._stretch_samples)
             self._stretch_seconds = 0.0
             self._stretch_samples = 0
         return partial
 
-    def _give_up(self) -> None:
+    def _look_at_costs(self, cost: float) -> None:
+        self._first_cost = self._first_cost or cost
+        if cost > _DEAREST:
+            self._lost_samples = self._samples
+            self._start_over()
+        elif not self._has_words and cost > max(_DEAREST_UNHEARD, _GROWN * self._first_cost):
+            self._start_over()
+
+    def _start_over(self) -> None:
         """Forget what the decoder has not finished; what it had finished stays."""
         self._kaldi.Reset()
-        self._lost_samples = self._samples
         self._lattice, self._lattice_due = [], 0.0
         self._guesses.forget()
 

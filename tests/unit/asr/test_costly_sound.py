@@ -21,6 +21,7 @@ class CostlyKaldi:
         self.resets = 0
         self.now = 0.0
         self.cost_seconds = 0.05
+        self.is_deaf = False
         self.words: list[str] = []
 
     def clock(self) -> float:
@@ -30,7 +31,8 @@ class CostlyKaldi:
     def AcceptWaveform(self, octets: bytes) -> bool:
         """Hear one more word, at today's price."""
         self.now += self.cost_seconds * len(octets) / 16000
-        self.words.append(f"w{len(self.words)}")
+        if not self.is_deaf:
+            self.words.append(f"w{len(self.words)}")
         return False
 
     def PartialResult(self) -> str:
@@ -115,3 +117,38 @@ def test_words_after_noise_are_kept_and_believed_less() -> None:
 
     assert ["w0", "w1", "w2"] == transcript.text.split()[:3]
     assert 0.5 < transcript.confidence < 0.95
+
+
+def test_silence_that_grows_dear_is_forgotten_and_costs_no_confidence() -> None:
+    """
+    Nothing was heard, so nothing is lost: what is said afterwards is believed as ever.
+    """
+    kaldi = CostlyKaldi()
+    kaldi.is_deaf = True
+    recogniser = recogniser_on(kaldi)
+    for cost_seconds in (0.03, 0.03, 0.2, 0.03):
+        kaldi.cost_seconds = cost_seconds
+        recogniser.accept(SECOND)
+    assert 1 == kaldi.resets
+    kaldi.is_deaf = False
+    for _ in range(3):
+        recogniser.accept(SECOND)
+
+    transcript = recogniser.finish()
+
+    assert ["w0", "w1", "w2"] == transcript.text.split()[:3]
+    assert 1.0 == transcript.confidence
+
+
+def test_slow_machine_starts_over_in_no_silence() -> None:
+    """
+    Where every second is as dear as the first one, nothing grows, and no onset is cut.
+    """
+    kaldi = CostlyKaldi()
+    kaldi.is_deaf = True
+    kaldi.cost_seconds = 0.3
+    recogniser = recogniser_on(kaldi)
+    for _ in range(10):
+        recogniser.accept(SECOND)
+
+    assert 0 == kaldi.resets
