@@ -18,6 +18,7 @@ from typing import Any
 
 from intent.catalogue import Catalogue
 from ivr.app import (
+    ModelUnusableError,
     catalogue_of,
     lines_of,
     model_registry,
@@ -71,6 +72,7 @@ def check(path: Path, home: Home) -> list[Finding]:
     """
     found: list[Finding] = []
     mistaken: frozenset[str] = frozenset()
+    blamed: frozenset[str] = frozenset()
     try:
         config = load_config(path)
     except ConfigErrors as errors:
@@ -80,7 +82,9 @@ def check(path: Path, home: Home) -> list[Finding]:
             return found
         config = rest
         # Of a section with mistakes of its own, defaults would be judged that nobody meant.
-        mistaken = frozenset(error.key.partition(".")[0] for error in errors.errors)
+        keys = [error.key for error in errors.errors]
+        blamed = frozenset(key.split(".")[1] for key in keys if key.startswith("groups."))
+        mistaken = frozenset(key.partition(".")[0] for key in keys if not key.startswith("groups."))
 
     unusable = _attempt(lambda: _home(home))
     found += unusable
@@ -96,9 +100,9 @@ def check(path: Path, home: Home) -> list[Finding]:
     look(lambda: _sip(config, path))
     look(lambda: _ports(config, path, home), "sip", "service")
     look(lambda: _targets(config, path), "sip", "groups")
-    look(lambda: _catalogue(config, catalogue), "catalogue")
+    look(lambda: _catalogue(config, catalogue, path), "catalogue")
     if catalogue:
-        look(lambda: _groups(config, catalogue[0], path), "groups", "general")
+        look(lambda: _groups(config, catalogue[0], path, blamed), "groups", "general")
         look(lambda: _costs(config, catalogue[0], path))
     look(lambda: _hours(config, path), "lines")
     look(lambda: _recognisers(config, home, path), "recognition", "home")
@@ -124,10 +128,13 @@ def _without(path: Path, errors: ConfigErrors) -> Config | None:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         for error in errors.errors:
             *sections, key = error.key.split(".")
+            if sections[:1] == ["groups"]:
+                # A group without its targets is none.
+                sections, key = ["groups"], [*sections, key][1]
             place = table
             for section in sections:
                 place = place[section]
-            place.pop(key, None)
+            place.pop(key.partition("[")[0], None)
         return parse_config(table, path)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigErrors):
         return None
@@ -280,16 +287,25 @@ def _hours(config: Config, path: Path) -> Iterator[Finding]:
             yield Finding(Weight.MISTAKE, str(error))
 
 
-def _catalogue(config: Config, found: list[Catalogue]) -> Iterator[Finding]:
-    found.append(catalogue_of(config))
-    yield from ()
+def _catalogue(config: Config, found: list[Catalogue], path: Path) -> Iterator[Finding]:
+    try:
+        found.append(catalogue_of(config))
+    except ModelUnusableError as error:
+        where = "" if config.catalogue.folder is None else f"{path}: catalogue.folder: "
+        yield Finding(Weight.MISTAKE, f"{where}{error}")
 
 
-def _groups(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
+def _groups(
+    config: Config, catalogue: Catalogue, path: Path, blamed: frozenset[str]
+) -> Iterator[Finding]:
+    """Groups without a target, and those that nobody knows; ``blamed`` have mistakes of their own.
+
+    These were left out of ``config``.
+    """
     themas = {thema.group for thema in catalogue.themas if not thema.non_thema}
     known = themas | {config.general}
     spare = sorted(set(config.groups) - themas)
-    if config.general not in config.groups and spare:
+    if config.general not in {*config.groups, *blamed} and spare:
         close = difflib.get_close_matches(config.general, spare, n=1)
         yield _mistake(
             path,
@@ -300,7 +316,7 @@ def _groups(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Findin
         )
         # Its section is not blamed as well for what this one key does.
         known = themas | set(close or spare)
-    for group in sorted(known - set(config.groups)):
+    for group in sorted(known - set(config.groups) - blamed):
         yield _mistake(
             path,
             f"groups.{group}",

@@ -265,3 +265,33 @@ def test_mistakes_of_one_section_do_not_hide_one_another(tmp_path: Path, all_gro
     ]
     assert [] == [word for word in wanted if not any(word in told for told in found)], found
     assert len(wanted) == len(found), found
+
+
+def test_mistake_in_one_group_does_not_hide_those_of_others(
+    tmp_path: Path, all_groups: str
+) -> None:
+    """
+    Nor is that group called missing as well.
+    """
+    found = mistakes(
+        tmp_path,
+        PORTS
+        + all_groups.replace("targets", "targts", 1).replace('"sip:1@pbx.invalid"', '"tel:1"', 2)
+        + targets("energi"),
+    )
+
+    wanted = ["is not a key we know", "targets is missing", "is not a SIP URI", "groups.energi "]
+    assert [] == [word for word in wanted if not any(word in told for told in found)], found
+    assert len(wanted) == len(found), found
+
+
+def test_catalogue_that_cannot_be_used_is_blamed_on_its_key(
+    tmp_path: Path, all_groups: str
+) -> None:
+    """
+    File and key of the configuration, then the file of the catalogue.
+    """
+    found = mistakes(tmp_path, PORTS + all_groups + '[catalogue]\nfolder = "nowhere"\n')
+
+    assert 1 == len(found), found
+    assert found[0].startswith(f"{tmp_path / 'wegwijs.toml'}: catalogue.folder: ")
