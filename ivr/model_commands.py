@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asr.engines import DEFAULT_ENGINE, ENGINES
 from asr.errors import AsrError, ModelInstallError
+from asr.models.download import shown
 from asr.models.files import EMBEDDED_MODEL, embedded_model_dir, verify_model
 from asr.models.install import check_licence, install, own_entry
 from asr.models.manifest import Manifest, ModelEntry, check_name, check_sha256, load_manifest
@@ -260,7 +262,7 @@ def models_install(name: str, models: Path, options: InstallOptions) -> int:
                 kept = store.downloads(entry.name)
                 if kept.is_dir():
                     progress.say(f"what was downloaded so far is kept in {kept}")
-                progress.say(f"go on with: wegwijs models install {name}")
+                progress.say(f"go on with: {_again(name, models, options)}")
                 raise
     except AsrError as error:
         raise ModelCommandError(str(error)) from None
@@ -275,6 +277,27 @@ def models_install(name: str, models: Path, options: InstallOptions) -> int:
         f'model = "{model.name}"'
     )
     return 0
+
+
+def _again(name: str, models: Path, options: InstallOptions) -> str:
+    """Return the command that goes on with an installation, with all that it was told.
+
+    The user and password of a mirror are left out: a terminal's text ends up in logs.
+    """
+    told: dict[str, object] = {
+        "--manifest": options.manifest,
+        "--from": options.source,
+        "--mirror": None if options.mirror is None else shown(options.mirror),
+        "--sha256": options.sha256,
+        "--accept-licence": options.accept_licence,
+        "--engine": options.engine,
+        "--licence": options.licence,
+        "--models": models,
+    }
+    words = [str(word) for pair in told.items() if pair[1] is not None for word in pair]
+    switches = {"--trust-first-download": options.trust_first, "--force": options.force}
+    words += [switch for switch, is_on in switches.items() if is_on]
+    return shlex.join(["wegwijs", "models", "install", name, *words])
 
 
 def models_verify(names: list[str], models: Path) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from asr.errors import ModelInstallError
+from asr.errors import ModelInstallError, ModelRefusedError
 from asr.models.check import load_check
 from asr.models.files import file_sha256
 from asr.models.manifest import ModelEntry
@@ -87,6 +87,11 @@ def install(store: ModelStore, entry: ModelEntry, request: Request) -> Installed
             _sync(sources.model)
             _place(store, entry.name, sources.model)
             shutil.rmtree(store.downloads(entry.name), ignore_errors=True)
+        except ModelInstallError as error:
+            if request.source is None:
+                is_useless = isinstance(error, ModelRefusedError)
+                _keep_downloads(store.downloads(entry.name), request, is_useless=is_useless)
+            raise
         except OSError as error:
             raise _unusable(Path(error.filename or store.root), error) from None
         finally:
@@ -108,6 +113,20 @@ def _keep(entry: ModelEntry, earlier: InstalledModel) -> InstalledModel:
     return earlier
 
 
+def _keep_downloads(folder: Path, request: Request, *, is_useless: bool) -> None:
+    """Leave what the next try can go on with, and say so; delete what nobody can use."""
+    octets = sum(path.stat().st_size for path in folder.glob("*.part"))
+    if is_useless or not octets:
+        shutil.rmtree(folder, ignore_errors=True)
+        if octets:
+            request.say("what was downloaded is deleted: it can never be used")
+    else:
+        request.say(
+            f"what was downloaded so far is kept in {folder} for the next try; delete that folder "
+            "when there will be none"
+        )
+
+
 def _clear(store: ModelStore, name: str) -> None:
     """Undo what a killed process left behind."""
     for path in store.root.glob(f".replaced-{name}-*"):
@@ -123,7 +142,7 @@ def _clear(store: ModelStore, name: str) -> None:
 def _require(entry: ModelEntry, model: Path) -> None:
     for name in entry.requires:
         if not (model / name).is_file():
-            raise ModelInstallError(
+            raise ModelRefusedError(
                 entry.name, f"holds no {name}: this is not {entry.title}", "check what you gave"
             )
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from asr.errors import ModelInstallError
+from asr.errors import ModelInstallError, ModelRefusedError
 from asr.models.download import Patience, Wanted, check_url, download, shown
 from asr.models.files import file_sha256
 from asr.models.manifest import ModelEntry, ModelFile
@@ -120,7 +120,11 @@ class Sources:
             )
             self._note(shown(url), part.stat().st_size, seen, is_known=sha256 is not None)
             if file.unpack:
-                self._unpack(part, file.unpack)
+                try:
+                    self._unpack(part, file.unpack)
+                except ModelRefusedError as error:
+                    # The part is deleted now; its address stays.
+                    raise ModelRefusedError(shown(url), error.reason, error.remedy) from None
         for file, _, _ in wanted:
             if not file.unpack:
                 shutil.move(downloads / f"{file.name}.part", self.model / file.name)
@@ -141,7 +145,7 @@ class Sources:
                 inside.mkdir()
                 self._check_room(archive_octets(source, kind_of(source)) or source.stat().st_size)
                 unpack(source, kind_of(source), inside)
-                self._take_files(inside)
+                self._take_files(inside, source)
             else:
                 self._take_archive(source, archives[0] if archives else None)
         else:
@@ -161,11 +165,23 @@ class Sources:
         self._note(str(archive.absolute()), size, seen, is_known=expected is not None)
         self._unpack(archive, kind)
 
-    def _take_files(self, folder: Path) -> None:
-        """Copy the entry's files, each checked against the manifest, and nothing else."""
+    def _take_files(self, folder: Path, archive: Path | None = None) -> None:
+        """Copy the entry's files, each checked against the manifest, and nothing else.
+
+        Args:
+            folder: Where they are.
+            archive: What was unpacked there, for messages and the record.
+        """
         self._check_room(self._entry.size_octets or 0)
         for file in self._entry.files:
-            path = folder / file.name
+            path, origin = folder / file.name, (archive or folder) / file.name
+            if not path.is_file() and archive is not None:
+                wanted = ", ".join(file.name for file in self._entry.files)
+                raise ModelRefusedError(
+                    str(archive),
+                    f"holds no {file.name}: this is not {self._entry.title or self._entry.name}",
+                    f"give an archive with all files of the model: {wanted}",
+                )
             if not path.is_file():
                 raise ModelInstallError(str(path), "is missing", "copy all files of the model")
             expected = self._expected(file)
@@ -173,8 +189,8 @@ class Sources:
             seen = self._hash(self.model / file.name)
             size = path.stat().st_size
             if expected not in (None, seen):
-                raise _other(path, f"its SHA-256 is {seen}, not {expected}")
-            self._note(str(path.absolute()), size, seen, is_known=expected is not None)
+                raise _other(origin, f"its SHA-256 is {seen}, not {expected}")
+            self._note(str(origin.absolute()), size, seen, is_known=expected is not None)
 
     def _take_folder(self, folder: Path) -> None:
         """Copy a folder as it is: nothing published says what its files should be."""

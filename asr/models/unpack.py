@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from asr.errors import ModelInstallError
+from asr.errors import ModelInstallError, ModelRefusedError
 
 _BLOCK_OCTETS = 1 << 20
 _JUNK = ("__MACOSX", ".DS_Store")
@@ -70,7 +70,8 @@ def unpack(archive: Path, kind: str, target: Path, bounds: Bounds | None = None)
         bounds: What it may unpack to.
 
     Raises:
-        ModelInstallError: It is damaged, not of this kind, or does what no model's archive does.
+        ModelRefusedError: It is damaged, not of this kind, or does what no model's archive does.
+        ModelInstallError: There is no room for it.
     """
     limits = bounds or Bounds()
     most = int(max(_LEAST_RATIO_OCTETS, limits.ratio * archive.stat().st_size))
@@ -97,7 +98,7 @@ def kind_of(archive: Path) -> str:
     """Return the kind of an archive by its first octets.
 
     Raises:
-        ModelInstallError: It is none of those that we unpack.
+        ModelRefusedError: It is none of those that we unpack.
     """
     with archive.open("rb") as stream:
         head = stream.read(512)
@@ -111,7 +112,7 @@ def kind_of(archive: Path) -> str:
             return kind
     if head[257:262] == b"ustar":
         return "tar"
-    raise ModelInstallError(
+    raise ModelRefusedError(
         str(archive), "is not an archive that we unpack", "give a zip, tar.gz, tar.bz2 or a folder"
     )
 
@@ -142,9 +143,9 @@ def safe_parts(name: str, depth: int = 12) -> tuple[str, ...] | None:
     return parts
 
 
-def _damaged(archive: Path, kind: str, reason: str) -> ModelInstallError:
+def _damaged(archive: Path, kind: str, reason: str) -> ModelRefusedError:
     words = reason.split("\n", 1)[0][:120] or "it cannot be read"
-    return ModelInstallError(
+    return ModelRefusedError(
         str(archive), f"is not a whole {kind} archive ({words})", "download or copy it again"
     )
 
@@ -162,9 +163,9 @@ class _Writer:
         """Folded path to whether it is a folder."""
         self.files = 0
 
-    def refuse(self, name: str, problem: str) -> ModelInstallError:
+    def refuse(self, name: str, problem: str) -> ModelRefusedError:
         plain = "".join(letter if letter.isprintable() else "?" for letter in name)[:120]
-        return ModelInstallError(
+        return ModelRefusedError(
             str(self._archive), f"entry {plain!r} {problem}", "do not use this archive"
         )
 

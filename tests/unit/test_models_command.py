@@ -250,7 +250,8 @@ def test_interrupted_download_says_how_to_go_on(
         assert "Traceback" not in told
         if number is signal.SIGINT:
             assert 1 == process.returncode
-            assert "go on with: wegwijs models install own-nl" in told
+            again = f"wegwijs models install own-nl --manifest {own} --models {home}/models/asr"
+            assert f"go on with: {again}\n" in told
             assert "wegwijs: interrupted" in told
         assert part.stat().st_size > 0
         assert ["own-nl"] != [path.name for path in (home / "models" / "asr").iterdir()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +137,45 @@ def test_other_model_than_the_one_named_is_told(store: ModelStore, archive: Path
     with pytest.raises(ModelInstallError, match=r"holds no encoder\.int8\.onnx"):
         install(store, entry, Request(source=archive))
     assert [] == visible(store)
+
+
+def test_refused_archive_leaves_no_octets(
+    store: ModelStore, server: ModelServer, tmp_path: Path
+) -> None:
+    """
+    What can never be used is deleted, and said so; the message names its address.
+    """
+    escape = tmp_path / "escape.zip"
+    with zipfile.ZipFile(escape, "w") as packed:
+        packed.writestr("../evil.txt", "x")
+    url = server.put("escape.zip", escape.read_bytes())
+    said: list[str] = []
+
+    with pytest.raises(ModelInstallError, match="does not stay within") as caught:
+        install(store, entry_of(escape, url), Request(say=said.append))
+
+    assert str(caught.value).startswith(f"{url}: entry")
+    assert not store.downloads("test-nl").exists()
+    assert "what was downloaded is deleted: it can never be used" in said
+
+
+def test_download_that_another_try_can_use_is_kept_and_told(
+    store: ModelStore, server: ModelServer, archive: Path
+) -> None:
+    """
+    Whole, but not loaded: another engine or more memory may do; an archive given is left alone.
+    """
+    entry = entry_of(archive, server.put("model-1.0.zip", archive.read_bytes()))
+    said: list[str] = []
+
+    with pytest.raises(ModelInstallError, match="vosk does not load it"):
+        install(store, replace(entry, engine="vosk"), Request(say=said.append))
+
+    kept = store.downloads("test-nl")
+    assert archive.stat().st_size == (kept / "model-1.0.zip.part").stat().st_size
+    assert any(str(kept) in words for words in said)
+    assert install(store, entry, Request()).problem == ""
+    assert 1 == len(server.seen)
 
 
 def test_engine_that_refuses_the_model_stops_the_installation(

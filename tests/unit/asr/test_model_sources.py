@@ -122,6 +122,31 @@ def test_folder_with_the_archive_in_it_will_do(
     assert install(store, entry_of(archive), Request(source=stick)).record is not None
 
 
+def test_archive_without_the_models_files_is_named_itself(
+    store: ModelStore, archive: Path, tmp_path: Path
+) -> None:
+    """
+    Not the folder that it was unpacked to, which is gone by then; the record names it too.
+    """
+    file = ModelFile(url="https://models.example/model.bin", name="model.bin", sha256=None)
+    entry = ModelEntry(
+        name="hub", title="Hub", engine=NO_ENGINE, language="nl", version="1", licence="MIT",
+        files=(file,),
+    )  # fmt: skip
+
+    with pytest.raises(ModelInstallError, match=r"holds no model\.bin: this is not Hub") as caught:
+        install(store, entry, Request(source=archive, trust_first=True))
+    assert str(archive) in str(caught.value)
+    assert ".staging" not in str(caught.value)
+
+    (tmp_path / "right").mkdir()
+    (tmp_path / "right" / "model.bin").write_bytes(WEIGHTS)
+    right = Path(shutil.make_archive(str(tmp_path / "right"), "zip", tmp_path / "right"))
+    record = install(store, entry, Request(source=right, trust_first=True)).record
+    assert record is not None
+    assert [f"{right}/model.bin"] == [source.origin for source in record.sources]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_files_of_a_hub_are_taken_from_a_folder_or_an_archive(
     store: ModelStore, tmp_path: Path, packed: bool
