@@ -6,7 +6,7 @@ the processor time that the engine takes is added to each stream's clock, so the
 of one caller on one idle core. The streams at once are fed in real time, by two threads.
 
 Baseline in the same run: the same model used as vosk's own first example does, record until the
-caller is silent, then decode it all.
+caller is silent, then decode it all. Beside speech: 20 s each of noise, notes and digital silence.
 
     python benchmarks/bench_recognition.py [--json] [--model DIR] [--callers N] [--seconds S]
 """
@@ -61,6 +61,8 @@ STREAMS: Final = 20
 CORES: Final = 2
 READ_OCTETS: Final = 8000
 """What vosk's examples read at a time."""
+SOUND_SECONDS: Final = 20
+NOTES_HZ: Final = (262, 330, 392, 523, 440, 349, 294, 247)
 TICK_SECONDS: Final = PACKET_SAMPLES / RATE_HZ
 
 
@@ -74,6 +76,20 @@ def callers(condition: str, count: int) -> list[Item]:
         replace(item, pcm=np.concatenate([item.pcm, pause]))
         for item in callers_of(questions, voices, condition, SEED)
     ]
+
+
+def sounds() -> dict[str, NDArray[np.int16]]:
+    """What a line carries when nobody speaks: noise, notes as of music on hold, and silence."""
+    times = np.arange(SOUND_SECONDS * RATE_HZ) / RATE_HZ
+    rng = np.random.default_rng(SEED)
+    pitch = np.asarray(NOTES_HZ)[(times / 0.25).astype(int) % len(NOTES_HZ)]
+    fading = np.exp(-4 * (times % 0.25))
+    notes = fading * sum(np.sin(2 * np.pi * pitch * k * times) / k for k in (1, 2, 3))
+    waves = {"noise": rng.normal(0, 0.03, len(times)), "notes": 0.2 * notes}
+    waves["silence"] = np.zeros(len(times))
+    return {
+        name: np.rint(np.clip(wave, -1, 1) * 32767).astype(np.int16) for name, wave in waves.items()
+    }
 
 
 def decode_afterwards(model: vosk.Model, item: Item) -> tuple[float, WordErrors]:
@@ -209,6 +225,8 @@ def main() -> None:
             rtf_target,
         )
     del naive
+    for sound, pcm in sounds().items():
+        bench.sound(sound, recognise(engine, Item("", "no speech", sound, pcm)))
     bench.foreign([recognise(engine, item) for item in not_dutch(3, SEED)])
     lags, finals, cores = streams_at_once(engine, [item.pcm for item in clean], options.seconds)
     bench.spread(f"lag_of_{STREAMS}_streams_p95", lags, target=100, which=95)
@@ -291,6 +309,11 @@ class Bench:
             target=8 if condition == "clean" else 15,
             baseline=100 * word_error_rate(errors for _, errors in naive).rate,
         )
+
+    def sound(self, name: str, outcome: Outcome) -> None:
+        """Add what a stretch of one sound costs, beside ``clean_rtf`` of the same run."""
+        self.add(f"{name}_rtf", outcome.seconds / SOUND_SECONDS, "of one core", target=0.10)
+        self.add(f"{name}_confidence", 100 * outcome.confidence, "%")
 
     def foreign(self, outcomes: Sequence[Outcome]) -> None:
         """Add what becomes of other languages and of sound without speech."""
