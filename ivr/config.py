@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ivr.call.rules import Costs, Method, Mode, Target, Timers
-from ivr.config_problems import explain, impossible_numbers, null_characters
+from ivr.config_problems import explain, impossible_numbers, null_characters, shown_key
 from ivr.engine.lines import Pauses
 from ivr.errors import ConfigError, ConfigErrors
 
@@ -372,12 +372,14 @@ def parse_config(table: Mapping[str, Any], path: Path | None) -> Config:
     Raises:
         ConfigErrors: Every mistake.
     """
-    errors = [*null_characters(table, path), *impossible_numbers(table, path)]
+    errors = list(null_characters(table, path))
+    told = {mistake.key for mistake in errors}
+    errors += [e for e in impossible_numbers(table, path) if shown_key(e.key) not in told]
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
-        told = {mistake.key for mistake in errors}
-        others = [e for e in explain(error, Config, path) if e.key not in told]
+        told |= {mistake.key for mistake in errors}
+        others = [e for e in explain(error, Config, path) if shown_key(e.key) not in told]
         raise ConfigErrors([*others, *errors]) from None
     if errors:
         raise ConfigErrors(errors)

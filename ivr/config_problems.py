@@ -75,14 +75,20 @@ def null_characters(
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             yield from null_characters(inner, path, (*loc, place))
-    if "\0" in (value if isinstance(value, str) else "".join(map(str, loc[-1:]))):
+    written = "".join(map(str, loc[-1:])) + (value if isinstance(value, str) else "")
+    if "\0" in written:
         yield ConfigError(
             path,
-            _dotted(loc).replace("\0", "\\u0000"),
+            shown_key(_dotted(loc)),
             None,
             "has a null character",
             remedy="write it without \\u0000",
         )
+
+
+def shown_key(key: str) -> str:
+    """The key as a message may hold it."""
+    return key.replace("\0", "\\u0000")
 
 
 def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
