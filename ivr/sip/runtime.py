@@ -246,7 +246,7 @@ class Runtime:
         endpoint.libInit(config)
         if (calls := native.compiled_calls()) < settings.max_legs:
             raise LibraryError(
-                f"pjsua2 was built for {calls} legs; sip.max_calls = {settings.max_calls} needs "
+                f"pjsua2 was built for {calls} legs; service.max_calls = {settings.max_calls} needs "
                 f"{settings.max_legs}; lower it, or raise PJSUA_MAX_CALLS in "
                 "sip_config/pjsua2/config_site.h and run make setup"
             )
@@ -329,7 +329,7 @@ def _allow_open_files(needed: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise LibraryError(
             f"this process may open {hard} files and needs {needed} for its calls; raise "
-            "LimitNOFILE (systemd) or ulimit -n, or lower sip.max_calls"
+            "LimitNOFILE (systemd) or ulimit -n, or lower service.max_calls"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
