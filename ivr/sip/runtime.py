@@ -246,8 +246,8 @@ class Runtime:
         endpoint.libInit(config)
         if (calls := native.compiled_calls()) < settings.max_legs:
             raise LibraryError(
-                f"pjsua2 was built for {calls} legs; service.max_calls = {settings.max_calls} needs "
-                f"{settings.max_legs}; lower it, or raise PJSUA_MAX_CALLS in "
+                f"pjsua2 was built for {calls} legs; service.max_calls = {settings.max_calls} "
+                f"needs {settings.max_legs}; lower it, or raise PJSUA_MAX_CALLS in "
                 "sip_config/pjsua2/config_site.h and run make setup"
             )
 
