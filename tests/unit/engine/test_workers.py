@@ -216,6 +216,6 @@ def test_nice_threads_leave_the_others_alone() -> None:
     workers.submit(tell)
 
     assert told.wait(WAIT_SECONDS)
-    assert [19] == theirs
+    assert [min(19, mine + 19)] == theirs
     assert mine == os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     workers.shutdown()
