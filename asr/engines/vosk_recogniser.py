@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -52,6 +53,10 @@ _FLUSH_SECONDS = 0.45
 """Quiet given at the end: the network looks ahead 0.2 s, and Kaldi makes the part of its lattice
 that word confidences come from up to 12 outputs of 30 ms late. What the caller's own pause gave
 already is not given again: it would be computed while the caller waits."""
+_LEAD = np.zeros(RATE_HZ // 10, np.int16)
+"""Quiet given before an utterance: who speaks at once is heard as who takes a breath first. Of all
+lengths within one chunk of the embedded model (120 ms) it is the one after which the first words
+are known earliest when speech begins with the first packet."""
 _STRETCH_SAMPLES = RATE_HZ
 """Costs are looked at once a second of audio."""
 _DEAREST = 0.4
@@ -212,6 +217,7 @@ class VoskRecogniser:
         self._interval_samples = max(1, interval_samples)
         self._n_best = n_best
         self._is_dirty = False
+        self._is_final = False
         self._samples = 0
         self._pause = Pause()
         self._guesses = Guesses(
@@ -221,10 +227,13 @@ class VoskRecogniser:
 
     def _begin(self) -> None:
         if self._is_dirty:
+            if not self._is_final:
+                self._drop_rest()
             self._kaldi.Reset()
             self._kaldi.SetMaxAlternatives(0)
             self._decoder.earlier_samples += self._samples
         self._is_dirty = False
+        self._is_final = False
         self._samples = 0
         self._pause.forget()
         self._since_partial = 0
@@ -239,6 +248,17 @@ class VoskRecogniser:
         self._done: list[Word] = []
         self._guesses.forget()
         self._upsampler.reset()
+
+    def _drop_rest(self) -> None:
+        """Take away what vosk has heard and not decoded yet, up to a third of a second.
+
+        ``Reset`` keeps it for the next utterance, which is another caller's; only a final result
+        drops it. Resetting first makes that result cheap.
+        """
+        with suppress(RecogniserFailedError):
+            self._kaldi.Reset()
+            self._feed(np.zeros(FRAME_SAMPLES, np.int16))
+            self._final()
 
     def accept(self, pcm: NDArray[np.int16]) -> Partial | None:
         """Take the next samples; see :meth:`asr.recogniser.Recogniser.accept`.
@@ -315,14 +335,14 @@ class VoskRecogniser:
         likely = self._lattice_words()
         if self._n_best:
             self._kaldi.SetMaxAlternatives(self._n_best)
-            readings = readings_of(self._call("FinalResult"), self._earlier_seconds)
+            readings = readings_of(self._final(), self._earlier_seconds)
             last = next(
                 (likely for reading in readings if joined(reading.words) == joined(likely)),
                 with_confidences(readings),
             )
         else:
             readings = []
-            last = self._words(self._call("FinalResult"), "result")
+            last = self._words(self._final(), "result")
         words = [*self._done, *last]
         if self._lost_samples:
             share = max(0.0, 1.0 - self._lost_samples / self._samples)
@@ -373,10 +393,14 @@ class VoskRecogniser:
     def _feed(self, pcm: NDArray[np.int16]) -> None:
         if self._kaldi is None:
             raise RecogniserFailedError("vosk", "the recogniser is closed")
+        fed = pcm
+        if not self._samples:
+            fed = np.concatenate([_LEAD, pcm])
+            self._decoder.earlier_samples += len(_LEAD)
         self._samples += len(pcm)
         self._is_dirty = True
         try:
-            ended = self._kaldi.AcceptWaveform(self._upsampler.feed(pcm).tobytes())
+            ended = self._kaldi.AcceptWaveform(self._upsampler.feed(fed).tobytes())
         except Exception:  # vosk raises nothing narrower
             raise RecogniserFailedError("vosk", "could not process audio") from None
         if ended:
@@ -385,6 +409,11 @@ class VoskRecogniser:
 
     def _call(self, method: str) -> dict[str, Any]:
         return parsed(getattr(self._kaldi, method)())
+
+    def _final(self) -> dict[str, Any]:
+        result = self._call("FinalResult")
+        self._is_final = True
+        return result
 
     def _words(self, result: dict[str, Any], key: str) -> list[Word]:
         return words_of(result, key, self._earlier_seconds)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader, Dataset
 
-from asr.training.augmentation import heard, varied
+from asr.training.augmentation import Speakers, heard, varied
 from asr.training.examples import Example
 from asr.training.network import output_count
 from asr.training.telephone import Lines, Surroundings
@@ -51,11 +51,13 @@ class _Line(Dataset[Heard]):
         examples: list[Example],
         surroundings: Surroundings,
         lines: Lines,
+        speakers: Speakers,
         seeds: tuple[int, ...],
     ) -> None:
         self._examples = examples
         self._surroundings = surroundings
         self._lines = lines
+        self._speakers = speakers
         self._seeds = seeds
 
     def __len__(self) -> int:
@@ -65,7 +67,7 @@ class _Line(Dataset[Heard]):
         example = self._examples[index]
         rng = np.random.default_rng([*self._seeds, index])
         frames = heard(example, self._surroundings, rng, self._lines)
-        return varied(frames, rng, self._lines), example.phones
+        return varied(frames, rng, self._lines, self._speakers, example.pace), example.phones
 
 
 def _one_thread(_: int) -> None:
@@ -94,6 +96,7 @@ def batches(
     order: list[list[int]],
     surroundings: Surroundings,
     lines: Lines,
+    speakers: Speakers,
     seeds: tuple[int, ...],
     workers: int,
 ) -> Iterator[Batch]:
@@ -104,12 +107,13 @@ def batches(
         order: From :func:`groups`.
         surroundings: Noises and rooms.
         lines: How rough they are.
+        speakers: How much they differ.
         seeds: Source of chance, another one for each pass.
         workers: Processes.
     """
     # The matrices of one utterance are small: a second thread would only spin.
     loader = DataLoader(
-        _Line(examples, surroundings, lines, seeds),
+        _Line(examples, surroundings, lines, speakers, seeds),
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_collated,

@@ -47,7 +47,7 @@ class Tuning:
     unknown_phone_cost: float = 3.5
     unknown_cost: float = 6.0
     domain_share: float = 0.6
-    early_words: int = 100
+    early_words: int = 300
     bigrams: int = 134_000
     trigrams: int = 70_000
 

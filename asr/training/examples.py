@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.training.features import RATE_HZ
+
+_FEWEST_PHONES = 6
+_PACE_SAMPLES = 80
+_QUIET_DB = 26.0
+"""So far below the loudest parts, nobody speaks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -34,6 +41,17 @@ class Example:
     def detail(self) -> str:
         """The part of the source after the slash."""
         return self.source.partition("/")[2]
+
+    @property
+    def pace(self) -> float:
+        """Phones per second of speech; 0 where phones are not known one by one."""
+        if self.kind == "foreign" or len(self.phones) < _FEWEST_PHONES:
+            return 0.0
+        whole: int = len(self.audio) // _PACE_SAMPLES * _PACE_SAMPLES
+        parts = self.audio[:whole].astype(np.float32).reshape(-1, _PACE_SAMPLES)
+        level_db = 20 * np.log10(np.sqrt((parts**2).mean(axis=1)) + 1)
+        spoken = int(np.count_nonzero(level_db > np.quantile(level_db, 0.95) - _QUIET_DB))
+        return float(len(self.phones) * RATE_HZ / (max(1, spoken) * _PACE_SAMPLES))
 
 
 def to_int16(audio: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -16,6 +16,8 @@ Pronunciation = tuple[str, ...]
 UNKNOWN_WORD = "[unk]"
 CORRECTIONS = FOLDER / "lexicon.tsv"
 _MOST_PRONUNCIATIONS = 4
+_FEWEST_REDUCED = 3
+"""Phones; shorter words would become each other."""
 
 
 class LexiconError(ValueError):
@@ -76,8 +78,22 @@ def choose_vocabulary(
     return sorted(sorted(score, key=lambda word: (-score[word], word))[:size])
 
 
+def reductions(way: Pronunciation) -> list[Pronunciation]:
+    """Return how people say it who speak less carefully than espeak-ng.
+
+    The n after a final schwa is silent for most speakers of Dutch (*lopen*, *buiten*); many in
+    Flanders say no h. Source: Booij, The Phonology of Dutch (1995), on n-deletion.
+    """
+    reduced: list[Pronunciation] = []
+    if len(way) > _FEWEST_REDUCED and way[-2:] == ("@", "n"):
+        reduced.append(way[:-1])
+    if len(way) >= _FEWEST_REDUCED and way[0] == "h":
+        reduced.append(way[1:])
+    return reduced
+
+
 def make_lexicon(words: list[str], work_dir: Path) -> dict[str, list[Pronunciation]]:
-    """Return the ways of saying each word: by espeak-ng alone and in sentences, and by hand.
+    """Return the ways of saying each word: by espeak-ng alone, in sentences, by hand, and reduced.
 
     Args:
         words: The vocabulary.
@@ -98,8 +114,9 @@ def make_lexicon(words: list[str], work_dir: Path) -> dict[str, list[Pronunciati
         for phones, count in variants:
             if count >= 3 and count >= 0.03 * total:
                 ways.append(tuple(phones.split()))
-        unique = [way for way in dict.fromkeys(ways) if way]
+        unique = [way for way in dict.fromkeys(ways) if way][:_MOST_PRONUNCIATIONS]
+        less = [reduced for way in unique for reduced in reductions(way)]
         if unique:
-            lexicon[word] = unique[:_MOST_PRONUNCIATIONS]
+            lexicon[word] = list(dict.fromkeys([*unique, *less]))
     lexicon[UNKNOWN_WORD] = [(GARBAGE,)]
     return lexicon

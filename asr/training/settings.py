@@ -28,8 +28,8 @@ class Settings:
         width: Channels of the network.
         caller_epochs: Passes over the callers alone.
         epochs: Passes over callers and people, after those.
-        settling_epochs: Passes over ordinary lines at the end.
-        unseen_epochs: Instead of those, when a speaker is left out to be measured.
+        settling_epochs: Passes over ordinary lines and diverse speakers at the end.
+        unseen_epochs: Instead of ``epochs``, when a speaker is left out to be measured.
         caller_share: How often each of these passes hears a caller's utterance.
         human_share: Likewise a recording; 2 for twice, over two lines.
         voice_share: Likewise a vocoder copy.
@@ -53,14 +53,14 @@ class Settings:
     width: int = 352
     caller_epochs: int = 8
     epochs: int = 32
-    settling_epochs: int = 5
+    settling_epochs: int = 6
     unseen_epochs: int = 16
     caller_share: float = 0.35
     human_share: float = 1.5
     voice_share: float = 0.45
-    settling_human_share: float = 3.0
-    settling_voice_share: float = 0.3
+    settling_human_share: float = 2.0
+    settling_voice_share: float = 0.45
     calibration_utterances: int = 60
     measured_utterances: int = 150
-    vocabulary: int = 28500
+    vocabulary: int = 27000
     threads: int = 1

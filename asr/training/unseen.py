@@ -1,4 +1,4 @@
-"""How well the recipe does on a person it never heard: the second stage again without each one."""
+"""How well the recipe does on a person it never heard: the last stages again without each one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from asr.training.train import (
     load_set,
     network_file,
     people_stage,
+    settling_stage,
     train_stage,
 )
 
@@ -41,7 +42,9 @@ def train_without(settings: Settings, speaker: str) -> Path:
     humans = load_set(settings.work_dir, "humans")
     others = [example for example in humans if example.detail != speaker]
     examples = [*load_set(settings.work_dir, "callers"), *others]
-    path = train_stage(settings, stage, examples, start_from=first)
+    second = train_stage(settings, stage, examples, start_from=first)
+    last = settling_stage(settings, f"{stage.name}-settled")
+    path = train_stage(settings, last, examples, start_from=second)
     folder = settings.work_dir / "models" / stage.name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(settings.model_dir, folder)

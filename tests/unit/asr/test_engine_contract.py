@@ -222,12 +222,16 @@ def test_times_of_words_begin_with_the_utterance(engine: Engine, spoken: NDArray
         assert transcript.words[-1].end_seconds <= seconds + 0.5
 
 
-def test_abandoned_utterance_leaves_no_trace(engine: Engine, spoken: NDArray[np.int16]) -> None:
+@pytest.mark.parametrize("share", [0.25, 0.4, 0.55, 0.7, 0.85, 1.0])
+def test_abandoned_utterance_leaves_no_trace(
+    engine: Engine, spoken: NDArray[np.int16], share: float
+) -> None:
     """
-    A caller who hung up in the middle is not heard in the next call.
+    A caller who hung up in the middle of a word is not heard in the next call.
     """
     recogniser = engine.open()
-    recogniser.accept(spoken)
+    for packet in np.array_split(spoken[: int(share * len(spoken))], 20):
+        recogniser.accept(packet)
     recogniser.close()
 
     assert "" == transcribe_pcm(engine, np.zeros(8000, np.int16)).text

@@ -11,7 +11,7 @@ from asr.training.corpus import foreign_texts
 from asr.training.domain_texts import domain_questions, domain_terms
 from asr.training.graph import ctc_arcs, early_arcs, language_arcs, lexicon_arcs
 from asr.training.language_model import Source, interpolate, perplexity, unigram_background
-from asr.training.lexicon import LexiconError, choose_vocabulary, read_corrections
+from asr.training.lexicon import LexiconError, choose_vocabulary, read_corrections, reductions
 from asr.training.phones import PHONE_IDS, PHONES, tidy
 from asr.training.texts import normalise, number_in_words, utterance_rows
 
@@ -135,6 +135,25 @@ def test_domain_questions_repeat_with_their_seed() -> None:
     assert questions != domain_questions(count, seed=6)
     assert all("{" not in question for question in questions)
     assert all(len(sentences) >= 3 for sentences in foreign_texts().values())
+
+
+@pytest.mark.parametrize(
+    ("said", "less"),
+    [
+        ("l o: p @ n", ["l o: p @"]),
+        ("h Y: r @ n", ["h Y: r @", "Y: r @ n"]),
+        ("h @ t", ["@ t"]),
+        ("@ n", []),
+        ("p @ n", []),
+        ("d E n", []),
+        ("h Y:", []),
+    ],
+)
+def test_people_say_less_than_the_lexicon(said: str, less: list[str]) -> None:
+    """
+    The n of *lopen* and the h of *huren* may be missing; short words stay themselves.
+    """
+    assert [tuple(way.split()) for way in less] == reductions(tuple(said.split()))
 
 
 def test_lexicon_graph_spells_every_word() -> None:
