@@ -218,6 +218,7 @@ class VoskRecogniser:
         self._n_best = n_best
         self._is_dirty = False
         self._is_final = False
+        self._is_broken = False
         self._samples = 0
         self._pause = Pause()
         self._guesses = Guesses(
@@ -384,10 +385,11 @@ class VoskRecogniser:
         )
 
     def close(self) -> None:
-        """Give the decoder back for reuse."""
+        """Give the decoder back for reuse, unless it failed: it may hold this caller's words."""
         if self._kaldi is not None:
             self._begin()
-            self._engine._give_back(self._decoder)
+            if not self._is_broken:
+                self._engine._give_back(self._decoder)
             self._kaldi = None
 
     def _feed(self, pcm: NDArray[np.int16]) -> None:
@@ -402,6 +404,7 @@ class VoskRecogniser:
         try:
             ended = self._kaldi.AcceptWaveform(self._upsampler.feed(fed).tobytes())
         except Exception:  # vosk raises nothing narrower
+            self._is_broken = True
             raise RecogniserFailedError("vosk", "could not process audio") from None
         if ended:
             self._done.extend(self._words(self._call("Result"), "result"))

@@ -36,6 +36,7 @@ class Tuning:
         word_cost: Added for each word.
         unknown_phone_cost: Of each phone of an unknown word.
         unknown_cost: Of an unknown word.
+        reduced_cost: Of a word of which less is said than the lexicon has.
         domain_share: Of the domain texts in the language model.
         early_words: Words that begin sentences, told with their first phone.
         bigrams: Kept.
@@ -46,6 +47,7 @@ class Tuning:
     word_cost: float = 0.6
     unknown_phone_cost: float = 3.5
     unknown_cost: float = 6.0
+    reduced_cost: float = 1.0
     domain_share: float = 0.6
     early_words: int = 300
     bigrams: int = 134_000
@@ -133,6 +135,7 @@ def build_graphs(settings: Settings, tuning: Tuning, model_dir: Path) -> None:
         early_words=frozenset(likeliest[: tuning.early_words]) - {UNKNOWN_WORD},
         unknown_phone_cost=tuning.unknown_phone_cost,
         unknown_cost=tuning.unknown_cost,
+        reduced_cost=tuning.reduced_cost,
     )
     write_language_graph(
         model,

@@ -45,7 +45,8 @@ class Example:
     @property
     def pace(self) -> float:
         """Phones per second of speech; 0 where phones are not known one by one."""
-        if self.kind == "foreign" or len(self.phones) < _FEWEST_PHONES:
+        is_known = self.kind != "foreign" and len(self.phones) >= _FEWEST_PHONES
+        if not is_known or len(self.audio) < _PACE_SAMPLES:
             return 0.0
         whole: int = len(self.audio) // _PACE_SAMPLES * _PACE_SAMPLES
         parts = self.audio[:whole].astype(np.float32).reshape(-1, _PACE_SAMPLES)

@@ -16,11 +16,15 @@ from math import log
 from pathlib import Path
 
 from asr.training.language_model import END, START, BackoffModel, Context
-from asr.training.lexicon import UNKNOWN_WORD, Pronunciation
+from asr.training.lexicon import UNKNOWN_WORD, Pronunciation, reductions
 from asr.training.phones import BLANK, PHONE_IDS, PHONES
 
 _TIMEOUT_SECONDS = 600
 _PLUGINS = {"olabel_lookahead-fst.so": "fstlookahead", "ngram-fst.so": "fstngram"}
+
+
+REDUCED = len(PHONES) + 1000
+"""Mark that ends a way of saying a word that is less than the lexicon's; it has a cost."""
 
 
 class GraphError(RuntimeError):
@@ -80,6 +84,14 @@ def _link_plugins(folder: Path) -> None:
         link.symlink_to(candidates[0])
 
 
+def _labelled(ways: list[Pronunciation]) -> list[tuple[int, ...]]:
+    """Return the labels of a word's ways, and of what is left of them when people say less."""
+    less = {reduced for way in ways for reduced in reductions(way)} - set(ways)
+    plain = [tuple(PHONE_IDS[phone] + 1 for phone in way) for way in ways]
+    reduced = [(*(PHONE_IDS[phone] + 1 for phone in way), REDUCED) for way in sorted(less)]
+    return [*plain, *reduced]
+
+
 def lexicon_arcs(
     lexicon: dict[str, list[Pronunciation]], word_ids: dict[str, int]
 ) -> Iterable[tuple[int, int, int, int]]:
@@ -88,15 +100,15 @@ def lexicon_arcs(
     Homophones and words that begin another word end in a mark, numbered from ``len(PHONES) + 1``,
     without which the graph could not be made deterministic.
     """
-    same: defaultdict[Pronunciation, list[str]] = defaultdict(list)
+    same: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
     for word in sorted(lexicon):
-        for way in lexicon[word]:
+        for way in _labelled(lexicon[word]):
             same[way].append(word)
     beginnings = {way[:length] for way in same for length in range(1, len(way))}
     state = 1
     for way in sorted(same):
         for rank, word in enumerate(same[way]):
-            labels = [PHONE_IDS[phone] + 1 for phone in way]
+            labels = list(way)
             if len(same[way]) > 1 or way in beginnings:
                 labels.append(len(PHONES) + 1 + rank)
             at = 0
@@ -117,17 +129,21 @@ def early_arcs(
     """
     state = first_state
     for word in sorted(lexicon):
-        for way in lexicon[word]:
+        for way in _labelled(lexicon[word]):
             at = 0
-            for place, phone in enumerate(way):
+            for place, label in enumerate(way):
                 following = 0 if place == len(way) - 1 else state
                 state += following != 0
-                yield at, following, PHONE_IDS[phone] + 1, word_ids[word] if not place else 0
+                yield at, following, label, word_ids[word] if not place else 0
                 at = following
 
 
 def ctc_arcs(
-    arcs: list[tuple[int, int, int, int]], unknown_id: int, phone_cost: float, unknown_cost: float
+    arcs: list[tuple[int, int, int, int]],
+    unknown_id: int,
+    phone_cost: float,
+    unknown_cost: float,
+    reduced_cost: float = 0.0,
 ) -> list[tuple[int, int, int, int, float]]:
     """Turn a lexicon over phones into one over transition ids with the topology of CTC.
 
@@ -140,6 +156,7 @@ def ctc_arcs(
         unknown_id: Word id of the unknown word.
         phone_cost: Cost of each phone of an unknown word.
         unknown_cost: Cost of an unknown word.
+        reduced_cost: Cost of a word of which less is said.
 
     Returns:
         From, to, transition id, word, cost.
@@ -168,7 +185,7 @@ def ctc_arcs(
 
     for start, to, label, word in arcs:
         if label > count:
-            result.append((start, to, 0, word, 0.0))
+            result.append((start, to, 0, word, reduced_cost if label == REDUCED else 0.0))
         else:
             result.append((start, enter(to, label), 2 * label, word, 0.0))
     unknown = states
@@ -189,6 +206,7 @@ def write_word_graph(
     early_words: frozenset[str] = frozenset(),
     unknown_phone_cost: float,
     unknown_cost: float,
+    reduced_cost: float,
 ) -> dict[str, int]:
     """Write ``HCLr.fst`` and return the word ids that it uses.
 
@@ -199,6 +217,7 @@ def write_word_graph(
         early_words: To be told with their first phone, see :func:`early_arcs`.
         unknown_phone_cost: Cost of each phone of an unknown word.
         unknown_cost: Cost of an unknown word.
+        reduced_cost: Cost of a word of which less is said.
 
     Raises:
         GraphError: OpenFst's tools are missing or failed.
@@ -229,7 +248,9 @@ def write_word_graph(
             small.append((int(fields[0]), int(fields[1]), int(fields[2]), int(fields[3])))
     states = 1 + max(max(arc[:2]) for arc in small)
     small.extend(early_arcs(early, first_ids, states))
-    spelled = ctc_arcs(small, first_ids[UNKNOWN_WORD], unknown_phone_cost, unknown_cost)
+    spelled = ctc_arcs(
+        small, first_ids[UNKNOWN_WORD], unknown_phone_cost, unknown_cost, reduced_cost
+    )
     ctc = folder / "ctc.txt"
     lines = (f"{a} {b} {i} {o} {cost:g}\n" for a, b, i, o, cost in sorted(spelled))
     ctc.write_text("".join(lines) + "0\n", encoding="ascii")

@@ -88,12 +88,12 @@ def reductions(way: Pronunciation) -> list[Pronunciation]:
     if len(way) > _FEWEST_REDUCED and way[-2:] == ("@", "n"):
         reduced.append(way[:-1])
     if len(way) >= _FEWEST_REDUCED and way[0] == "h":
-        reduced.append(way[1:])
+        reduced.extend(less[1:] for less in (way, *reduced))
     return reduced
 
 
 def make_lexicon(words: list[str], work_dir: Path) -> dict[str, list[Pronunciation]]:
-    """Return the ways of saying each word: by espeak-ng alone, in sentences, by hand, and reduced.
+    """Return the ways of saying each word: by espeak-ng alone and in sentences, and by hand.
 
     Args:
         words: The vocabulary.
@@ -114,9 +114,8 @@ def make_lexicon(words: list[str], work_dir: Path) -> dict[str, list[Pronunciati
         for phones, count in variants:
             if count >= 3 and count >= 0.03 * total:
                 ways.append(tuple(phones.split()))
-        unique = [way for way in dict.fromkeys(ways) if way][:_MOST_PRONUNCIATIONS]
-        less = [reduced for way in unique for reduced in reductions(way)]
+        unique = [way for way in dict.fromkeys(ways) if way]
         if unique:
-            lexicon[word] = list(dict.fromkeys([*unique, *less]))
+            lexicon[word] = unique[:_MOST_PRONUNCIATIONS]
     lexicon[UNKNOWN_WORD] = [(GARBAGE,)]
     return lexicon

@@ -62,5 +62,5 @@ class Settings:
     settling_voice_share: float = 0.45
     calibration_utterances: int = 60
     measured_utterances: int = 150
-    vocabulary: int = 27000
+    vocabulary: int = 26000
     threads: int = 1

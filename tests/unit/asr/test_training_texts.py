@@ -9,7 +9,7 @@ import pytest
 
 from asr.training.corpus import foreign_texts
 from asr.training.domain_texts import domain_questions, domain_terms
-from asr.training.graph import ctc_arcs, early_arcs, language_arcs, lexicon_arcs
+from asr.training.graph import REDUCED, ctc_arcs, early_arcs, language_arcs, lexicon_arcs
 from asr.training.language_model import Source, interpolate, perplexity, unigram_background
 from asr.training.lexicon import LexiconError, choose_vocabulary, read_corrections, reductions
 from asr.training.phones import PHONE_IDS, PHONES, tidy
@@ -141,7 +141,7 @@ def test_domain_questions_repeat_with_their_seed() -> None:
     ("said", "less"),
     [
         ("l o: p @ n", ["l o: p @"]),
-        ("h Y: r @ n", ["h Y: r @", "Y: r @ n"]),
+        ("h Y: r @ n", ["h Y: r @", "Y: r @ n", "Y: r @"]),
         ("h @ t", ["@ t"]),
         ("@ n", []),
         ("p @ n", []),
@@ -179,6 +179,18 @@ def test_lexicon_graph_spells_every_word() -> None:
     j, aa, a, s = (PHONE_IDS[phone] + 1 for phone in ("j", "a:", "A", "s"))
     marks = len(PHONES) + 1
     assert {(1, (j, aa, marks)), (2, (j, aa, marks + 1)), (3, (j, a, s))} == set(paths)
+
+
+def test_what_people_leave_out_costs() -> None:
+    """
+    *Hoor* without its h is no free *oor*: it ends in a mark that has a cost, which *oor* has not.
+    """
+    ids = {"hoor": 1, "oor": 2}
+    arcs = list(lexicon_arcs({"hoor": [("h", "o:", "r")], "oor": [("o:", "r")]}, ids))
+    spelled = ctc_arcs(arcs, 9, phone_cost=2.0, unknown_cost=3.0, reduced_cost=1.5)
+
+    assert 1 == sum(label == REDUCED for _, _, label, _ in arcs)
+    assert [1.5] == [cost for _, _, label, word, cost in spelled if cost and not label and not word]
 
 
 def test_early_words_are_told_with_their_first_phone() -> None:
