@@ -1,4 +1,4 @@
-"""Sound that costs the decoder far more than speech is given up, not followed without end."""
+"""Sound that costs far more than speech is given up; a decoder that failed is not used again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("vosk", reason="the vosk engine is not installed")
 
 from asr.engines.vosk_recogniser import Decoder, VoskRecogniser
+from asr.errors import RecogniserFailedError
 
 SECOND = np.resize(np.array([4000, -4000], np.int16), 8000)
 
@@ -19,6 +20,7 @@ class CostlyKaldi:
 
     def __init__(self) -> None:
         self.resets = 0
+        self.fails = False
         self.now = 0.0
         self.cost_seconds = 0.05
         self.is_deaf = False
@@ -30,6 +32,8 @@ class CostlyKaldi:
 
     def AcceptWaveform(self, octets: bytes) -> bool:
         """Hear one more word, at today's price."""
+        if self.fails:
+            raise RuntimeError("vosk raises nothing narrower")
         self.now += self.cost_seconds * len(octets) / 16000
         if not self.is_deaf:
             self.words.append(f"w{len(self.words)}")
@@ -59,10 +63,20 @@ class CostlyKaldi:
         """Ignore it."""
 
 
-def recogniser_on(kaldi: CostlyKaldi) -> VoskRecogniser:
+class Pool:
+    """An engine that remembers which decoders it may use again."""
+
+    def __init__(self) -> None:
+        self.kept: list[Decoder] = []
+
+    def _give_back(self, decoder: Decoder) -> None:
+        self.kept.append(decoder)
+
+
+def recogniser_on(kaldi: CostlyKaldi, pool: Pool | None = None) -> VoskRecogniser:
     """One whose processor time is the fake's."""
     return VoskRecogniser(
-        None,  # type: ignore[arg-type]
+        pool or Pool(),  # type: ignore[arg-type]
         Decoder(kaldi), model="fake", rate_hz=8000, interval_samples=1600, n_best=0,
         clock=kaldi.clock,
     )  # fmt: skip
@@ -152,3 +166,36 @@ def test_slow_machine_starts_over_in_no_silence() -> None:
         recogniser.accept(SECOND)
 
     assert 0 == kaldi.resets
+
+
+def test_decoder_is_used_again_after_a_caller_hung_up() -> None:
+    """
+    Making one costs time; it is kept when nothing of the caller is left in it.
+    """
+    pool = Pool()
+    recogniser = recogniser_on(CostlyKaldi(), pool)
+    recogniser.accept(SECOND)
+    recogniser.close()
+
+    assert 1 == len(pool.kept)
+
+
+@pytest.mark.parametrize("when", ["accept", "finish", "close"])
+def test_decoder_that_failed_is_not_used_again(when: str) -> None:
+    """
+    It may still hold words of this caller, or have lost count of time.
+    """
+    kaldi, pool = CostlyKaldi(), Pool()
+    recogniser = recogniser_on(kaldi, pool)
+    recogniser.accept(SECOND)
+    kaldi.fails = True
+    if when == "accept":
+        with pytest.raises(RecogniserFailedError):
+            recogniser.accept(SECOND)
+    elif when == "finish":
+        with pytest.raises(RecogniserFailedError):
+            recogniser.finish()
+    kaldi.fails = when == "close"
+    recogniser.close()
+
+    assert [] == pool.kept
