@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("vosk", reason="the vosk engine is not installed")
 
-from asr.engines.vosk_recogniser import Decoder, VoskRecogniser
+from asr.engines.vosk_utterances import Decoder, VoskRecogniser
 from asr.errors import RecogniserFailedError
 
 SECOND = np.resize(np.array([4000, -4000], np.int16), 8000)
@@ -63,20 +63,10 @@ class CostlyKaldi:
         """Ignore it."""
 
 
-class Pool:
-    """An engine that remembers which decoders it may use again."""
-
-    def __init__(self) -> None:
-        self.kept: list[Decoder] = []
-
-    def _give_back(self, decoder: Decoder) -> None:
-        self.kept.append(decoder)
-
-
-def recogniser_on(kaldi: CostlyKaldi, pool: Pool | None = None) -> VoskRecogniser:
+def recogniser_on(kaldi: CostlyKaldi, kept: list[Decoder] | None = None) -> VoskRecogniser:
     """One whose processor time is the fake's."""
     return VoskRecogniser(
-        pool or Pool(),  # type: ignore[arg-type]
+        (kept if kept is not None else []).append,
         Decoder(kaldi), model="fake", rate_hz=8000, interval_samples=1600, n_best=0,
         clock=kaldi.clock,
     )  # fmt: skip
@@ -172,12 +162,12 @@ def test_decoder_is_used_again_after_a_caller_hung_up() -> None:
     """
     Making one costs time; it is kept when nothing of the caller is left in it.
     """
-    pool = Pool()
-    recogniser = recogniser_on(CostlyKaldi(), pool)
+    kept: list[Decoder] = []
+    recogniser = recogniser_on(CostlyKaldi(), kept)
     recogniser.accept(SECOND)
     recogniser.close()
 
-    assert 1 == len(pool.kept)
+    assert 1 == len(kept)
 
 
 @pytest.mark.parametrize("when", ["accept", "finish", "close"])
@@ -185,8 +175,9 @@ def test_decoder_that_failed_is_not_used_again(when: str) -> None:
     """
     It may still hold words of this caller, or have lost count of time.
     """
-    kaldi, pool = CostlyKaldi(), Pool()
-    recogniser = recogniser_on(kaldi, pool)
+    kaldi = CostlyKaldi()
+    kept: list[Decoder] = []
+    recogniser = recogniser_on(kaldi, kept)
     recogniser.accept(SECOND)
     kaldi.fails = True
     if when == "accept":
@@ -198,4 +189,4 @@ def test_decoder_that_failed_is_not_used_again(when: str) -> None:
     kaldi.fails = when == "close"
     recogniser.close()
 
-    assert [] == pool.kept
+    assert [] == kept

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("vosk", reason="the vosk engine is not installed")
 
-from asr.engines.vosk_recogniser import Decoder, VoskRecogniser
+from asr.engines.vosk_utterances import Decoder, VoskRecogniser
 
 
 class FakeKaldi:
