@@ -25,7 +25,7 @@ check: setup ## style, types, import rules, generated documents
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
-	$(VENV)/python -m ivr.docs --check
+	$(VENV)/docs/generate.py --check
 	$(VENV)/python sip_config/setup/lock_check.py
 
 format: setup ## rewrite the code in the project's style

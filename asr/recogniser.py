@@ -136,7 +136,7 @@ class Recogniser(Protocol):
 
 
 @runtime_checkable
-class Engine(Protocol):
+class SpeechEngine(Protocol):
     """A loaded model. ``open`` may be called from any thread."""
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.audio_files import read_speech
-from asr.recogniser import Engine, Transcript, Word
+from asr.recogniser import SpeechEngine, Transcript, Word
 
 RATE_HZ = 8000
 PACKET_SAMPLES = 160
@@ -58,7 +58,7 @@ class FileTranscript:
         }
 
 
-def transcribe_pcm(engine: Engine, pcm: NDArray[np.int16]) -> Transcript:
+def transcribe_pcm(engine: SpeechEngine, pcm: NDArray[np.int16]) -> Transcript:
     """Recognise samples in packets of 20 ms.
 
     Args:
@@ -77,7 +77,7 @@ def transcribe_pcm(engine: Engine, pcm: NDArray[np.int16]) -> Transcript:
         recogniser.close()
 
 
-def transcribe_file(engine: Engine, path: Path) -> FileTranscript:
+def transcribe_file(engine: SpeechEngine, path: Path) -> FileTranscript:
     """Recognise one recording.
 
     Args:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.common import Measurement, arguments, finish, percentile, report
 from ivr.audio.core import AudioCore
 from ivr.audio.frames import FRAME_OCTETS, FRAME_SAMPLES, FRAME_SECONDS, FrameMatrix, FrameSlot
-from ivr.engine.ports import AudioEvent, UtteranceEnded
+from ivr.ports import AudioEvent, UtteranceEnded
 
 CALLS = (1, 20, 100, 500)
 TARGET_PERCENT_OF_CORE = {100: 5.0}

@@ -164,7 +164,7 @@ def phone(plan: Plan, name: str) -> Iterator[tuple[Service, int, int]]:
     (recordings / "question.wav").write_bytes(plan.prompt.read_bytes())
     config = folder / "wegwijs.toml"
     config.write_text(phone_config(plan, recordings), encoding="utf-8")
-    command = [sys.executable, "-m", "ivr.cli", "phone"]
+    command = [sys.executable, "-m", "ivr", "phone"]
     command += ["--config", str(config), "--home", str(folder / "home")]
     service = Service(name, command, plan.cores[0])
     try:

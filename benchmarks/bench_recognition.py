@@ -37,7 +37,7 @@ from asr.evaluate.items import not_dutch
 from asr.evaluate.measure import resident_octets, stream_octets
 from asr.evaluate.summary import SURE
 from asr.models.files import embedded_model_dir
-from asr.recogniser import Engine
+from asr.recogniser import SpeechEngine
 from asr.training.texts import normalise
 from asr.training.voices import HELD_OUT_VOICES
 from asr.transcribe import PACKET_SAMPLES, RATE_HZ
@@ -120,7 +120,7 @@ class Worker(threading.Thread):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: SpeechEngine,
         turns: Sequence[NDArray[np.int16]],
         places: Sequence[int],
         ticks: int,
@@ -164,7 +164,7 @@ class Worker(threading.Thread):
 
 
 def streams_at_once(
-    engine: Engine, turns: Sequence[NDArray[np.int16]], seconds: float
+    engine: SpeechEngine, turns: Sequence[NDArray[np.int16]], seconds: float
 ) -> tuple[list[float], list[float], float]:
     """Let 20 callers speak one turn after another.
 

@@ -28,7 +28,7 @@ from intent.evaluate import Report, evaluate
 from ivr.call.events import Ranked
 from ivr.call.policy import Decision, decide
 from ivr.call.rules import Costs
-from ivr.heard import HELD_OUT_VOICES, in_order, listen
+from ivr.learning.spoken_questions import HELD_OUT_VOICES, in_order, listen
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "training_data"

@@ -1,7 +1,8 @@
 """What a recogniser made of written questions: read, trained on, and counted as confusions.
 
-``heard.tsv`` is written by ``python -m ivr.heard``, because only ``ivr`` may know a recogniser. It
-holds transcripts of our own training sentences spoken by espeak-ng, never of a caller.
+``heard.tsv`` is written by ``python -m ivr.learning.spoken_questions``, because only ``ivr`` may
+know a recogniser. It holds transcripts of our own training sentences spoken by espeak-ng, never
+of a caller.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def load_heard(file: Path) -> dict[str, tuple[Reading, ...]]:
     """
     if not file.exists():
         return {}
-    remedy = "make it again with python -m ivr.heard"
+    remedy = "make it again with python -m ivr.learning.spoken_questions"
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

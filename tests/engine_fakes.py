@@ -19,9 +19,9 @@ import numpy as np
 from asr.recogniser import Alternative, Capabilities, Partial, Recogniser, Transcript, Word
 from intent.classifier import Classification, Ranked
 from ivr.call.prompts import Prompt, SpokenPrompt
-from ivr.contacts.records import ContactRecord
-from ivr.engine.ports import AudioEvent, InbandDigit, Pcm, SpeechStarted, UtteranceEnded
 from ivr.errors import PromptError
+from ivr.ports import AudioEvent, InbandDigit, Pcm, SpeechStarted, UtteranceEnded
+from ivr.ports.records import ContactRecord
 
 CHUNK_SECONDS = 0.1
 THEMAS = ("belastingen", "energie", "mobiliteit", "onderwijs", "welzijn-zorg")
@@ -128,7 +128,7 @@ class FakeSpeechEngine:
     )
 
     def open(self) -> Recogniser:
-        """See :class:`asr.recogniser.Engine`."""
+        """See :class:`asr.recogniser.SpeechEngine`."""
         said = self.script.popleft() if self.script else Said()
         if said.open_error is not None:
             raise said.open_error
@@ -137,7 +137,7 @@ class FakeSpeechEngine:
         return recogniser
 
     def close(self) -> None:
-        """See :class:`asr.recogniser.Engine`."""
+        """See :class:`asr.recogniser.SpeechEngine`."""
 
 
 def ranking(best: str, probability: float, others: Sequence[str] = THEMAS) -> tuple[Ranked, ...]:
@@ -196,7 +196,7 @@ class FakeEars:
     """The audio core's commands on the loop's clock, with callers that speak on command.
 
     Attributes:
-        listener: Gets the events: :meth:`ivr.engine.engine.Engine.audio_event`.
+        listener: Gets the events: :meth:`ivr.engine.engine.CallEngine.audio_event`.
         attending: By slot; absent while no turn may begin.
         pauses: Every pause that was asked for, in milliseconds, oldest first.
         changes: Those that were asked for in the middle of a turn.
@@ -214,12 +214,12 @@ class FakeEars:
         self._utterances: dict[int, Pcm] = {}
 
     def open(self, slot_index: int) -> None:
-        """See :class:`ivr.engine.ports.Ears`."""
+        """See :class:`ivr.ports.Ears`."""
         self.close(slot_index)
         self.opened[slot_index] = self._loop.time()
 
     def close(self, slot_index: int) -> None:
-        """See :class:`ivr.engine.ports.Ears`."""
+        """See :class:`ivr.ports.Ears`."""
         self.ignore(slot_index)
         self.opened.pop(slot_index, None)
         self._utterances.pop(slot_index, None)
@@ -233,26 +233,26 @@ class FakeEars:
         max_seconds: float,
         sink: Callable[[Pcm], None] | None = None,
     ) -> None:
-        """See :class:`ivr.engine.ports.Ears`."""
+        """See :class:`ivr.ports.Ears`."""
         self.attending[slot_index] = Attending(playing, pause_ms, max_seconds, sink)
         self.pauses.append(pause_ms)
 
     def ignore(self, slot_index: int) -> None:
-        """See :class:`ivr.engine.ports.Ears`."""
+        """See :class:`ivr.ports.Ears`."""
         self.attending.pop(slot_index, None)
         turn = self.turns.pop(slot_index, None)
         if turn is not None and turn.ending is not None:
             turn.ending.cancel()
 
     def set_pause(self, slot_index: int, pause_ms: int) -> None:
-        """See :class:`ivr.engine.ports.Ears`."""
+        """See :class:`ivr.ports.Ears`."""
         self.pauses.append(pause_ms)
         self.changes.append(pause_ms)
         if slot_index in self.attending:
             self.attending[slot_index].pause_ms = pause_ms
 
     def take_utterance(self, slot_index: int) -> Pcm:
-        """See :class:`ivr.engine.ports.Ears`."""
+        """See :class:`ivr.ports.Ears`."""
         if self.take_error is not None:
             raise self.take_error
         turn = self.turns.get(slot_index)
@@ -261,7 +261,7 @@ class FakeEars:
         return self._utterances.pop(slot_index, np.zeros(0, np.int16))
 
     def clock(self, slot_index: int) -> float:
-        """See :class:`ivr.engine.ports.Ears`."""
+        """See :class:`ivr.ports.Ears`."""
         return self._loop.time() - self.opened.get(slot_index, self._loop.time())
 
     def press(self, slot_index: int, digit: str) -> None:
@@ -323,7 +323,7 @@ class FakePrompts:
         self.error: Exception | None = None
 
     def wavs(self, spoken: SpokenPrompt) -> Sequence[Path]:
-        """See :class:`ivr.engine.ports.Prompts`."""
+        """See :class:`ivr.ports.Prompts`."""
         if self.error is not None:
             raise self.error
         if spoken.prompt in self.missing:
@@ -343,11 +343,11 @@ class FakeSink:
         self.takes_jobs = True
 
     def submit(self, record: ContactRecord) -> None:
-        """See :class:`ivr.engine.register.RecordSink`."""
+        """See :class:`ivr.ports.RecordSink`."""
         self.records.append(record)
 
     def submit_job(self, job: Callable[[], object]) -> bool:
-        """See :class:`ivr.engine.register.RecordSink`."""
+        """See :class:`ivr.ports.RecordSink`."""
         if self.takes_jobs:
             self.jobs.append(job)
         return self.takes_jobs
@@ -361,23 +361,23 @@ class FakeFolder:
     """Paths that nobody writes."""
 
     def recording_path(self, call_id: str, number: int, at: datetime.datetime) -> Path:
-        """See :class:`ivr.engine.register.RecordingFolder`."""
+        """See :class:`ivr.ports.RecordingFolder`."""
         return Path("/nowhere") / f"{call_id}-{number}.flac"
 
     def recording_reference(self, path: Path) -> str:
-        """See :class:`ivr.engine.register.RecordingFolder`."""
+        """See :class:`ivr.ports.RecordingFolder`."""
         return path.name
 
 
-class FakeCaller:
+class FakeCallerNumbers:
     """Numbers that can be told apart and read back by a test alone."""
 
     def hash(self, number: str) -> str:
-        """See :class:`ivr.engine.register.Caller`."""
+        """See :class:`ivr.ports.CallerNumbers`."""
         return f"hash-of-{len(number)}" if number.encode("utf-8") else ""
 
     def encrypt(self, number: str) -> bytes | None:
-        """See :class:`ivr.engine.register.Caller`."""
+        """See :class:`ivr.ports.CallerNumbers`."""
         return number.encode("utf-8")[::-1] if number else None
 
 
@@ -394,29 +394,29 @@ class FakeObserver:
         self.failures: list[str] = []
 
     def state_changed(self, line: str, old: str | None, new: str | None) -> None:
-        """See :class:`ivr.engine.observer.Observer`."""
+        """See :class:`ivr.ports.observer.Observer`."""
         self.states.append((old, new))
 
     def call_ended(self, line: str, outcome: str, reason: str, seconds: float) -> None:
-        """See :class:`ivr.engine.observer.Observer`."""
+        """See :class:`ivr.ports.observer.Observer`."""
         self.outcomes.append((str(outcome), reason))
 
     def stage_measured(self, line: str, stage: str, seconds: float) -> None:
-        """See :class:`ivr.engine.observer.Observer`."""
+        """See :class:`ivr.ports.observer.Observer`."""
         self.stages.append((stage, seconds))
 
     def decided(self, line: str, action: str, applied: bool) -> None:
-        """See :class:`ivr.engine.observer.Observer`."""
+        """See :class:`ivr.ports.observer.Observer`."""
         self.decisions.append((str(action), applied))
 
     def transfer_ended(self, group: str, method: str, result: str, seconds: float) -> None:
-        """See :class:`ivr.engine.observer.Observer`."""
+        """See :class:`ivr.ports.observer.Observer`."""
         self.transfers.append((group, method, result))
 
     def frames_dropped(self, count: int) -> None:
-        """See :class:`ivr.engine.observer.Observer`."""
+        """See :class:`ivr.ports.observer.Observer`."""
         self.dropped += count
 
     def failed(self, what: str) -> None:
-        """See :class:`ivr.engine.observer.Observer`."""
+        """See :class:`ivr.ports.observer.Observer`."""
         self.failures.append(what)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from ivr.engine.ports import (
+from ivr.ports import (
     HungUp,
     Leg,
     LegEvent,
@@ -87,22 +87,22 @@ class FakeLeg:
         self._telephony.post(self, event)
 
     def ring(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         self._note("ring")
 
     def answer(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         if self._note("answer") and not self._answered:
             self._answered = True
             self.emit(MediaReady(self.slot))
 
     def refuse(self, status: int, *, retry_after_seconds: int | None = None) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         if self._note("refuse", status=status, retry_after_seconds=retry_after_seconds):
             self.emit(HungUp(status, by_us=True))
 
     def play(self, wavs: Sequence[Path], *, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         if not self._note("play", wavs=tuple(wavs), token=token) or not self._answered:
             return
         self._playing = token
@@ -117,14 +117,14 @@ class FakeLeg:
             self.emit(PlayFinished(token))
 
     def stop_playing(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         if self._note("stop_playing"):
             self._playing = None
 
     def transfer(
         self, target: str, *, method: TransferMethod, token: int, headers: Mapping[str, str]
     ) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         if not self._note(
             "transfer", target=target, method=method, token=token, headers=dict(headers)
         ):
@@ -140,12 +140,12 @@ class FakeLeg:
             self.emit(TransferProgress(token, status, final))
 
     def abandon_transfer(self, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         if self._note("abandon_transfer", token=token) and self._open_transfer == token:
             self._open_transfer = None
 
     def hang_up(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         if self._note("hang_up"):
             self.emit(HungUp(200 if self._answered else 480, by_us=True))
 
@@ -174,19 +174,19 @@ class FakeTelephony:
         self._on_offered: Callable[[Leg], None] = lambda leg: None
 
     def start(self, on_offered: Callable[[Leg], None]) -> None:
-        """See :class:`ivr.engine.ports.Telephony`."""
+        """See :class:`ivr.ports.Telephony`."""
         self._on_offered = on_offered
         self.started = True
 
     def stop(self) -> None:
-        """See :class:`ivr.engine.ports.Telephony`."""
+        """See :class:`ivr.ports.Telephony`."""
         if self.started:
             self.started = False
             for leg in self.legs:
                 leg.hang_up()
 
     def is_alive(self) -> bool:
-        """See :class:`ivr.engine.ports.Telephony`."""
+        """See :class:`ivr.ports.Telephony`."""
         return self.started and self.alive
 
     def incoming(

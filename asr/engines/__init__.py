@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 from asr.errors import EngineUnavailableError, ModelMissingError
 from asr.models.files import embedded_model_dir
-from asr.recogniser import Engine
+from asr.recogniser import SpeechEngine
 
 
 class EngineEntry(NamedTuple):
@@ -85,7 +85,7 @@ def _check_kind(name: str, folder: Path) -> None:
 
 def load_engine(
     name: str = DEFAULT_ENGINE, model_dir: Path | None = None, **settings: str | int
-) -> Engine:
+) -> SpeechEngine:
     """Load an engine with a model.
 
     Args:
@@ -122,4 +122,4 @@ def load_engine(
             )
         model_dir = embedded_model_dir()
     factory = getattr(import_module(entry.module), entry.factory)
-    return cast(Engine, factory(model_dir, **settings))
+    return cast(SpeechEngine, factory(model_dir, **settings))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.evaluate.items import Item
-from asr.recogniser import Engine
+from asr.recogniser import SpeechEngine
 from asr.training.texts import normalise
 from asr.transcribe import PACKET_SAMPLES, RATE_HZ
 from asr.wer import WordErrors, right_words, word_errors
@@ -85,7 +85,7 @@ def speech_onset_seconds(pcm: NDArray[np.int16]) -> float:
     return float(np.argmax(level > _ONSET_SHARE * np.quantile(level, 0.95))) * _WINDOW / RATE_HZ
 
 
-def recognise(engine: Engine, item: Item) -> Outcome:
+def recognise(engine: SpeechEngine, item: Item) -> Outcome:
     """Stream one item through an engine.
 
     Raises:
@@ -188,7 +188,7 @@ def resident_octets() -> int:
     return int(line.split()[1]) * 1024
 
 
-def stream_octets(engine: Engine, pcm: NDArray[np.int16]) -> int:
+def stream_octets(engine: SpeechEngine, pcm: NDArray[np.int16]) -> int:
     """Return the memory of one open stream in the middle of an utterance.
 
     Args:

@@ -29,7 +29,7 @@ from ivr.audio.dtmf import DtmfDetector
 from ivr.audio.endpointing import TurnEnd, TurnLogic, TurnStart
 from ivr.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, FrameMatrix
 from ivr.audio.settings import AudioSettings
-from ivr.engine.ports import (
+from ivr.ports import (
     AudioEvent,
     FramesDropped,
     InbandDigit,

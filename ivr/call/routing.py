@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ivr.call.rules import CallRules, Method, Target
+from ivr.call.rules import CallRules, Target, TransferMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ def attempts(rules: CallRules, group: str, *, first_number: int) -> tuple[Attemp
     if group != rules.general:
         wanted += general
     bridges = [
-        (rules.general, Target(target.uri, Method.BRIDGE, target.wait_seconds))
+        (rules.general, Target(target.uri, TransferMethod.BRIDGE, target.wait_seconds))
         for _, target in general
-        if target.method is Method.REFER
+        if target.method is TransferMethod.REFER
     ][:1]
     most = rules.attempts_most
     kept = wanted[: most - len(bridges)] + bridges

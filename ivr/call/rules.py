@@ -30,11 +30,13 @@ class Mode(StrEnum):
 
 
 @unique
-class Method(StrEnum):
-    """How a caller is handed over. The values are configuration words."""
+class TransferMethod(StrEnum):
+    """How a caller is handed over. The values are configuration words and metric labels."""
 
     REFER = "refer"
+    """Blind transfer: the caller's side is asked to call the target."""
     BRIDGE = "bridge"
+    """We call the target ourselves and connect the audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Target:
     """Where a voorlichter group answers."""
 
     uri: str
-    method: Method = Method.REFER
+    method: TransferMethod = TransferMethod.REFER
     wait_seconds: float = 600.0
     """How long an accepted transfer may stay unanswered: the longest wait in the queue."""
 
@@ -71,6 +73,19 @@ class Timers:
     """The longest conversation through a bridge."""
     call_seconds: float = 300.0
     """The longest stay with us before a transfer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pauses:
+    """How long the caller must be silent before the turn is over, by how sure we are."""
+
+    settled_ms: int = 480
+    """The last partials agree on a thema that would be routed on."""
+    usual_ms: int = 700
+    unsettled_ms: int = 900
+    """Nothing said so far points anywhere: the caller gets time to come to the point."""
+    answer_ms: int = 500
+    """After a yes or no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

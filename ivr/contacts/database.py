@@ -33,7 +33,7 @@ from sqlalchemy.exc import (
 from ivr.contacts.errors import RecordRefusedError
 from ivr.contacts.models import Base
 from ivr.errors import ContactStoreError
-from ivr.folders import why_unwritable
+from ivr.files.writable import why_unwritable
 
 _SECONDS_TO_WAIT_FOR_A_LOCK = 5
 _MIGRATION_LOCK = 0x5E1EC7  # any fixed number; advisory locks are per PostgreSQL database

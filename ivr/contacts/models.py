@@ -82,7 +82,7 @@ class Call(Base):
     answered_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-    """One of :class:`ivr.contacts.records.Outcome`; ``None`` while the call goes on."""
+    """One of :class:`ivr.ports.records.Outcome`; ``None`` while the call goes on."""
     thema: Mapped[str | None]
     group: Mapped[str | None] = mapped_column("voorlichter_group")
     sip_status: Mapped[int | None]

@@ -65,13 +65,13 @@ def purge(
 
     Args:
         store: The register.
-        recordings: Root of the recordings (:attr:`ivr.home.Home.recordings`).
+        recordings: Root of the recordings (:attr:`ivr.files.home.Home.recordings`).
         now: Ages are counted back from here.
         audio_days: Recordings older than this are deleted; orphans too.
         text_days: At least ``audio_days``.
         features_days: At least ``text_days``.
         batch_size: So many rows are locked at once.
-        spool: Folder of the spool (:attr:`ivr.home.Home.spool`): records that the database
+        spool: Folder of the spool (:attr:`ivr.files.home.Home.spool`): records that the database
             refused are kept there, and go when text goes.
 
     Raises:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ivr.contacts.records import ContactRecord, from_json, to_json
+from ivr.ports.records import ContactRecord, from_json, to_json
 
 _RESERVE_OCTETS = 1 << 20
 _CHUNK_OCTETS = 1 << 16

@@ -28,7 +28,7 @@ from ivr.contacts.models import (
     TransferAttempt,
     Utterance,
 )
-from ivr.contacts.records import (
+from ivr.ports.records import (
     UNFINISHED,
     CallAnswered,
     CallEnded,
@@ -229,7 +229,7 @@ class ContactStore:
             since: Started at this moment or later.
             until: Started before this moment.
             line: Called number.
-            outcome: One of :class:`ivr.contacts.records.Outcome`.
+            outcome: One of :class:`ivr.ports.records.Outcome`.
             caller_hash: Calls of one caller.
             limit: At most so many.
 

@@ -19,9 +19,9 @@ from typing import Protocol
 import structlog
 
 from ivr.contacts.errors import RecordRefusedError
-from ivr.contacts.records import ContactRecord
 from ivr.contacts.spool import Spool
 from ivr.errors import ContactStoreError
+from ivr.ports.records import ContactRecord
 
 _BATCH = 64
 _MEMORY_FACTOR = 20

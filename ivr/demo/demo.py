@@ -135,7 +135,7 @@ def demonstrate(
         progress("calling (about 30 s)")
         call = StagedCall(stage, questions[0], request.digits)
         # The story needs the service's own code, whose libraries take a second to load.
-        threading.Thread(target=import_module, args=("ivr.app",), daemon=True).start()
+        threading.Thread(target=import_module, args=("ivr.service.phone",), daemon=True).start()
         run_calls(stage, [call])
         progress("reading the contact record")
         said = say if request.audio is None else f"recording {request.audio.name}"
@@ -256,7 +256,7 @@ class StagedCall:
             WegwijsError: The contact record cannot be read.
         """
         # Here, because it is heavy and the caller need not wait for it.
-        from ivr.app import call_rules
+        from ivr.lines.rules import call_rules
 
         stage = self._stage
         call = self._record()
@@ -299,7 +299,7 @@ class StagedCall:
             store.close()
 
     def _prompt_texts(self) -> Callable[[SpokenPrompt], str]:
-        from ivr.app import prompt_book
+        from ivr.service.settings import prompt_book
 
         stage = self._stage
         try:

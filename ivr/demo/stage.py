@@ -13,12 +13,12 @@ from typing import Final
 
 from intent.catalogue import Catalogue, load_catalogue
 from intent.errors import IntentError
-from ivr.carried import embedded_dir
-from ivr.config import Config, load_config
+from ivr.config.schema import Config, load_config
 from ivr.demo.children import ADDRESS, Children
 from ivr.demo.errors import DemoError
 from ivr.demo.processes import Child
-from ivr.home import Home
+from ivr.files.embedded import embedded_dir
+from ivr.files.home import Home
 
 LINE: Final = "1700"
 CENTRE: Final = "contact centre"
@@ -40,7 +40,7 @@ class StageSettings:
     """More configuration: table, key, value."""
     wait_seconds: float = 8.0
     """How long a group may let a caller wait before the next one is tried."""
-    phone_command: Sequence[str] = (sys.executable, "-m", "ivr.cli", "phone")
+    phone_command: Sequence[str] = (sys.executable, "-m", "ivr", "phone")
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the phone's."""
 

@@ -11,22 +11,22 @@ from collections.abc import Callable
 
 import structlog
 
+from ivr import ports
 from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.confirmation import read_answer
 from ivr.call.machine import CallMachine, UndeclaredEventError
 from ivr.call.prompts import SpokenPrompt
 from ivr.call.states import CallState, Outcome
-from ivr.engine import ports
 from ivr.engine.handover import Handover
 from ivr.engine.hearing import Hearing
 from ivr.engine.keys import Keys
-from ivr.engine.lines import Line
 from ivr.engine.register import CallRegister
 from ivr.engine.session import Heard
 from ivr.engine.settling import to_ranking
 from ivr.engine.tools import Tools
 from ivr.errors import WegwijsError
+from ivr.lines.line import Line
 
 _log = structlog.get_logger("wegwijs.call")
 

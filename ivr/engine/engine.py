@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from ivr import ports
 from ivr.call.events import Admission
 from ivr.call.rules import CallRules
-from ivr.engine import ports
 from ivr.engine.call import Call
-from ivr.engine.lines import Line, line_for
-from ivr.engine.register import Caller, CallRegister, RecordingFolder, RecordSink
+from ivr.engine.register import CallRegister
 from ivr.engine.tools import Tools
+from ivr.lines.line import Line, line_for
 
 _log = structlog.get_logger("wegwijs.engine")
 
@@ -49,7 +49,7 @@ class Component:
     is_alive: Callable[[], bool]
 
 
-class Engine:
+class CallEngine:
     """Runs the calls that telephony offers.
 
     Args:
@@ -58,7 +58,7 @@ class Engine:
         max_calls: Callers at once; more are refused with 503.
         sink: Takes contact records.
         folder: For recordings.
-        caller: Keeps callers' numbers.
+        numbers: Keeps callers' numbers.
         is_blocked: Whether a caller's number is refused by a rule.
         components: Watched once a second; while one is dead, calls are refused and those that
             last go to the general group.
@@ -70,9 +70,9 @@ class Engine:
         lines: Mapping[str, Line],
         *,
         max_calls: int,
-        sink: RecordSink,
-        folder: RecordingFolder,
-        caller: Caller,
+        sink: ports.RecordSink,
+        folder: ports.RecordingFolder,
+        numbers: ports.CallerNumbers,
         is_blocked: Callable[[str], bool] = lambda _: False,
         components: tuple[Component, ...] = (),
     ) -> None:
@@ -81,7 +81,7 @@ class Engine:
         self._max_calls = max_calls
         self._sink = sink
         self._folder = folder
-        self._caller = caller
+        self._numbers = numbers
         self._is_blocked = is_blocked
         self._components = components
         self._calls: dict[str, Call] = {}
@@ -103,7 +103,7 @@ class Engine:
             call_id,
             self._sink,
             self._folder,
-            self._caller,
+            self._numbers,
             self._tools.now,
             keeps_number=line is not None and line.keeps_caller_number,
         )

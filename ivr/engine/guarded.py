@@ -18,8 +18,7 @@ import structlog
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.recogniser import Alternative, Partial, Recogniser, Transcript, Word
-from asr.recogniser import Engine as SpeechEngine
+from asr.recogniser import Alternative, Partial, Recogniser, SpeechEngine, Transcript, Word
 from ivr.engine.breaker import BreakerRules, BreakerState, CircuitBreaker, Permit
 
 _log = structlog.get_logger("wegwijs.recognition")

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ivr import ports
 from ivr.call import events as ev
 from ivr.call.routing import Attempt
-from ivr.call.rules import Method
+from ivr.call.rules import TransferMethod
 from ivr.call.states import Outcome
-from ivr.engine import ports
-from ivr.engine.observer import Observer
 from ivr.engine.register import CallRegister
+from ivr.ports.observer import Observer
 
 
 class Handover:
@@ -42,12 +42,12 @@ class Handover:
     def begin(self, attempt: Attempt, thema: str | None) -> None:
         """Send the caller there; the target is told what the call is about, where that is known."""
         self._register.transfer_started(attempt)
-        if attempt.target.method is Method.REFER:
+        if attempt.target.method is TransferMethod.REFER:
             self._refers.add(attempt.number)
         about = {} if thema is None else {"X-Wegwijs-Thema": thema}
         self._leg.transfer(
             attempt.target.uri,
-            method=ports.TransferMethod(attempt.target.method.value),
+            method=attempt.target.method,
             token=attempt.number,
             headers={
                 "X-Wegwijs-Call-Id": self._register.call_id,

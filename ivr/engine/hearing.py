@@ -9,14 +9,14 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from ivr import ports
 from ivr.call import actions as act
-from ivr.engine import ports
 from ivr.engine.background import BackgroundPass
-from ivr.engine.lines import Line
 from ivr.engine.recognition import RecognitionPool
 from ivr.engine.register import CallRegister, Recorded
 from ivr.engine.session import Heard, Session
 from ivr.engine.settling import Settling
+from ivr.lines.line import Line
 
 _SAMPLE_RATE_HZ = 8000
 

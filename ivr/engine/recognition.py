@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 
-from asr.recogniser import Engine as SpeechEngine
-from asr.recogniser import Partial, Transcript
+from asr.recogniser import Partial, SpeechEngine, Transcript
 from intent.classifier import Classification, Classifier
 from ivr.engine.breaker import BreakerRules
 from ivr.engine.guarded import EngineHealth, GuardedEngine, Place

@@ -6,47 +6,16 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from asr.recogniser import Transcript
 from ivr.audio import recording
 from ivr.call.actions import End, RecordChoice
 from ivr.call.policy import Decision, DecisionAction
 from ivr.call.routing import Attempt
-from ivr.contacts import records
 from ivr.engine.passes import Reading
-from ivr.engine.ports import Pcm
 from ivr.engine.session import Heard
-
-
-class RecordSink(Protocol):
-    """Takes records and disk work without ever making a call wait: the contact writer."""
-
-    def submit(self, record: records.ContactRecord) -> None:
-        """Hand over a record. Never blocks, never raises."""
-
-    def submit_job(self, job: Callable[[], object]) -> bool:
-        """Hand over work for the disk; False when too much waits."""
-
-
-class Caller(Protocol):
-    """How a caller's number may be kept."""
-
-    def hash(self, number: str) -> str:
-        """Keyed hash; empty for a withheld number."""
-
-    def encrypt(self, number: str) -> bytes | None:
-        """Encrypted; None for a withheld number."""
-
-
-class RecordingFolder(Protocol):
-    """Where recordings go: the home folder."""
-
-    def recording_path(self, call_id: str, number: int, at: datetime.datetime) -> Path:
-        """Path of utterance ``number`` of a call."""
-
-    def recording_reference(self, path: Path) -> str:
-        """What the record says instead of the path."""
+from ivr.ports import CallerNumbers, Pcm, RecordingFolder, RecordSink, records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +50,7 @@ class CallRegister:
         call_id: Our own random id.
         sink: The contact writer.
         folder: For recordings.
-        caller: Keeps numbers.
+        numbers: Keeps callers' numbers.
         now: Aware wall-clock time.
         keeps_number: Whether the line stores the caller's number encrypted.
     """
@@ -91,7 +60,7 @@ class CallRegister:
         call_id: str,
         sink: RecordSink,
         folder: RecordingFolder,
-        caller: Caller,
+        numbers: CallerNumbers,
         now: Callable[[], datetime.datetime],
         *,
         keeps_number: bool,
@@ -99,7 +68,7 @@ class CallRegister:
         self.call_id = call_id
         self._sink = sink
         self._folder = folder
-        self._caller = caller
+        self._numbers = numbers
         self._now = now
         self._keeps_number = keeps_number
         self._turn = 0
@@ -116,8 +85,8 @@ class CallRegister:
     def opened(self, line: str, mode: str, *, number: str, sip_call_id: str) -> None:
         """The call rings."""
         try:
-            caller_hash = self._caller.hash(number)
-            encrypted = self._caller.encrypt(number) if self._keeps_number else None
+            caller_hash = self._numbers.hash(number)
+            encrypted = self._numbers.encrypt(number) if self._keeps_number else None
         except ValueError:
             # Octets that are no text in any encoding: as good as withheld.
             caller_hash, encrypted = "", None
@@ -284,7 +253,7 @@ class CallRegister:
 
     def callback_asked(self, number: str) -> None:
         """The caller asked to be called back; that needs the number."""
-        self._callback_number = self._caller.encrypt(number)
+        self._callback_number = self._numbers.encrypt(number)
 
     def ended(self, end: End) -> None:
         """The call is over."""

@@ -8,7 +8,7 @@ from intent.classifier import Classification
 from ivr.call.events import Ranked
 from ivr.call.policy import DecisionAction, decide
 from ivr.call.rules import CallRules
-from ivr.engine.lines import Pauses
+from ivr.lines.line import Pauses
 
 
 class Settling:

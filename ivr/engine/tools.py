@@ -7,10 +7,10 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ivr.engine import ports
+from ivr import ports
 from ivr.engine.background import BackgroundPass
-from ivr.engine.observer import Observer
 from ivr.engine.recognition import RecognitionPool
+from ivr.ports.observer import Observer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

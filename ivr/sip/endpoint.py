@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ivr.engine.ports import Leg
+from ivr.ports import Leg
 from ivr.sip import message
 from ivr.sip.audio_port import FrameMatrix
 from ivr.sip.errors import LibraryError
@@ -34,7 +34,7 @@ _SHOWN_REFUSALS: Final = frozenset({400, 486, 488, 606}) | _OUR_FAULTS
 
 
 class PjsuaTelephony:
-    """Implements :class:`ivr.engine.ports.Telephony`. One per process: pjsua2 allows no more.
+    """Implements :class:`ivr.ports.Telephony`. One per process: pjsua2 allows no more.
 
     Args:
         settings: Checked by :meth:`start`.
@@ -76,7 +76,7 @@ class PjsuaTelephony:
         return dict(self._runtime.ports)
 
     def start(self, on_offered: Callable[[Leg], None]) -> None:
-        """See :class:`ivr.engine.ports.Telephony`."""
+        """See :class:`ivr.ports.Telephony`."""
         self._on_offered = on_offered
         try:
             self._owner.start()
@@ -90,7 +90,7 @@ class PjsuaTelephony:
         log.info("telephony started", extra={"ports": self.ports})
 
     def stop(self) -> None:
-        """See :class:`ivr.engine.ports.Telephony`."""
+        """See :class:`ivr.ports.Telephony`."""
         if self._stopped:
             return
         self._stopped = True
@@ -99,7 +99,7 @@ class PjsuaTelephony:
             log.error("the telephony thread did not end in time and is left behind")
 
     def is_alive(self) -> bool:
-        """See :class:`ivr.engine.ports.Telephony`."""
+        """See :class:`ivr.ports.Telephony`."""
         return self._owner.seconds_since_turn() < _ALIVE_SECONDS
 
     # On the owner's thread.

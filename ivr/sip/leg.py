@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
-from ivr.engine.ports import (
+from ivr.ports import (
     DigitPressed,
     HungUp,
     MediaLost,
@@ -41,7 +41,7 @@ _DTMF_UPDATE: Final = 1  # PJMEDIA_STREAM_DTMF_IS_UPDATE (pjmedia/stream.h)
 
 
 class PjsuaLeg(LegBase):
-    """Implements :class:`ivr.engine.ports.Leg`.
+    """Implements :class:`ivr.ports.Leg`.
 
     Public methods without ``on_`` are the engine's commands: they queue and return. The others
     run on the owner's thread.
@@ -93,30 +93,30 @@ class PjsuaLeg(LegBase):
     # The engine's commands.
 
     def ring(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         self._command(partial(self._respond, pj.PJSIP_SC_RINGING))
 
     def answer(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         self._command(partial(self._respond, pj.PJSIP_SC_OK))
 
     def refuse(self, status: int, *, retry_after_seconds: int | None = None) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
         self._command(partial(self._end, status, headers))
 
     def play(self, wavs: Sequence[Path], *, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         self._command(partial(self._play, tuple(wavs), token))
 
     def stop_playing(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         self._command(self._stop_playing)
 
     def transfer(
         self, target: str, *, method: TransferMethod, token: int, headers: Mapping[str, str]
     ) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         told = dict(headers)
         if method is TransferMethod.BRIDGE:
             # With a REFER the peer calls, and asserts itself who the caller is.
@@ -124,14 +124,14 @@ class PjsuaLeg(LegBase):
         self._command(partial(self._transfers.start, target, method, token, told))
 
     def abandon_transfer(self, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`.
+        """See :class:`ivr.ports.Leg`.
 
         A caller who reaches the target of a forgotten REFER after all is still reported.
         """
         self._command(partial(self._transfers.abandon, token))
 
     def hang_up(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
         self._command(self.end_now)
 
     def _command(self, action: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ivr.engine.ports import HungUp, LegEvent, TransferMethod
+from ivr.ports import HungUp, LegEvent, TransferMethod
 from ivr.sip import message
 
 log = logging.getLogger(__name__)
@@ -73,27 +73,27 @@ class RefusedLeg(LegBase):
         self._emit(HungUp(self._status, by_us=True))
 
     def ring(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
 
     def answer(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
 
     def refuse(self, status: int, *, retry_after_seconds: int | None = None) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
 
     def play(self, wavs: Sequence[Path], *, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
 
     def stop_playing(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
 
     def transfer(
         self, target: str, *, method: TransferMethod, token: int, headers: Mapping[str, str]
     ) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
 
     def abandon_transfer(self, token: int) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""
 
     def hang_up(self) -> None:
-        """See :class:`ivr.engine.ports.Leg`."""
+        """See :class:`ivr.ports.Leg`."""

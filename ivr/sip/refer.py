@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ivr.engine.ports import TransferProgress
+from ivr.ports import TransferProgress
 from ivr.sip.message import TransferNotice
 
 _LOST: Final = frozenset({408, 481})

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
-from ivr.engine.ports import LegEvent, TargetHungUp, TransferMethod, TransferProgress
+from ivr.ports import LegEvent, TargetHungUp, TransferMethod, TransferProgress
 from ivr.sip import message
 from ivr.sip.bridge import Bridge
 from ivr.sip.media import add_headers

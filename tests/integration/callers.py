@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from intent.catalogue import load_catalogue
-from ivr.carried import embedded_dir
 from ivr.contacts.models import Call
 from ivr.demo.speech import write_question
+from ivr.files.embedded import embedded_dir
 from tests.integration.phone import WITHIN_SECONDS, Phone
 from tests.integration.sipp import Sipp
 from tests.sip import scenarios as sip

@@ -24,10 +24,10 @@ from typing import IO, Any, Self
 import numpy as np
 
 from intent.catalogue import load_catalogue
-from ivr.carried import embedded_dir
 from ivr.contacts.models import Call
 from ivr.contacts.store import ContactStore
-from ivr.home import Home
+from ivr.files.embedded import embedded_dir
+from ivr.files.home import Home
 from ivr.prompts.texts import embedded_texts
 from tests.integration.ports import free_range
 
@@ -199,7 +199,7 @@ class Phone:
     def command(self, name: str) -> list[str]:
         """The command line of ``wegwijs NAME`` with this configuration and home."""
         options = ["--config", str(self.config), "--home", str(self.home.path)]
-        return [sys.executable, "-m", "ivr.cli", name, *options]
+        return [sys.executable, "-m", "ivr", name, *options]
 
     def _read_errors(self, stream: IO[str] | None) -> None:
         for line in stream or ():

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.contacts.records import CallOpened
 from ivr.contacts.store import ContactStore
 from ivr.contacts.writer import ContactWriter
-from ivr.home import Home
+from ivr.files.home import Home
+from ivr.ports.records import CallOpened
 
 ROOT = Path(__file__).parents[2]
 MARKER = "kwikstaartmarkering"
@@ -25,10 +25,10 @@ RECORDS = f"""
 import json, resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from ivr.contacts.records import CallOpened, UtteranceHeard
+from ivr.ports.records import CallOpened, UtteranceHeard
 from ivr.contacts.store import ContactStore
 from ivr.contacts.writer import ContactWriter
-from ivr.home import Home
+from ivr.files.home import Home
 
 home = Home(Path(sys.argv[1])).create()
 now = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

@@ -33,7 +33,7 @@ PATIENT = StageSettings(
     },
     wait_seconds=60.0,
 )
-SUPERVISED = replace(PATIENT, phone_command=(sys.executable, "-m", "ivr.cli", "serve"))
+SUPERVISED = replace(PATIENT, phone_command=(sys.executable, "-m", "ivr", "serve"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -210,7 +210,7 @@ def test_the_command_prints_one_object_and_draws_a_picture(tmp_path: Path) -> No
     The default question, through the command line as scripts use it.
     """
     picture = tmp_path / "call.svg"
-    command = [sys.executable, "-m", "ivr.cli", "demo", "--json", "--svg", str(picture)]
+    command = [sys.executable, "-m", "ivr", "demo", "--json", "--svg", str(picture)]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=800, check=False)
 

@@ -22,7 +22,7 @@ from asr.errors import ModelDamagedError
 from asr.evaluate.items import not_dutch
 from asr.evaluate.measure import speech_onset_seconds
 from asr.models.files import embedded_model_dir
-from asr.recogniser import Engine, Partial
+from asr.recogniser import Partial, SpeechEngine
 from asr.training.espeak import speak
 from asr.training.telephone import through_codec
 from asr.transcribe import transcribe_file, transcribe_pcm
@@ -44,7 +44,7 @@ needs_espeak = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def engine() -> Iterator[SpeechEngine]:
     loaded = load_engine()
     yield loaded
     loaded.close()
@@ -60,7 +60,7 @@ def say(text: str, voice: str = "nl", rate: int = 165) -> NDArray[np.int16]:
 
 @needs_espeak
 @pytest.mark.parametrize("voice", ["nl", "nl+f4", "nl+m6"])
-def test_everyday_questions_are_understood(engine: Engine, voice: str) -> None:
+def test_everyday_questions_are_understood(engine: SpeechEngine, voice: str) -> None:
     """
     At most one word in seven is wrong, with confidence; two of the voices were never trained on.
     """
@@ -75,7 +75,7 @@ def test_everyday_questions_are_understood(engine: Engine, voice: str) -> None:
 
 
 @needs_espeak
-def test_partials_come_while_the_caller_speaks(engine: Engine) -> None:
+def test_partials_come_while_the_caller_speaks(engine: SpeechEngine) -> None:
     """
     Soon after the first word, then every 200 ms of audio at most; stable words are not taken back.
     """
@@ -98,7 +98,7 @@ def test_partials_come_while_the_caller_speaks(engine: Engine) -> None:
 
 
 @needs_espeak
-def test_words_of_partials_have_confidences_and_times(engine: Engine) -> None:
+def test_words_of_partials_have_confidences_and_times(engine: SpeechEngine) -> None:
     """
     A partial's words are its text; they lie in order within the audio given.
     """
@@ -119,7 +119,7 @@ def test_words_of_partials_have_confidences_and_times(engine: Engine) -> None:
 
 
 @needs_espeak
-def test_words_carry_times_of_the_audio(engine: Engine) -> None:
+def test_words_carry_times_of_the_audio(engine: SpeechEngine) -> None:
     """
     A word before a second of pause ends by the first sounds after it, the next word ends later.
     """
@@ -138,7 +138,9 @@ def test_words_carry_times_of_the_audio(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "fault", ["soft", "offset of 10 %", "offset of -20 %", "clipped by 12 dB", "full scale"]
 )
-def test_loudness_offset_and_clipping_do_not_hide_the_words(engine: Engine, fault: str) -> None:
+def test_loudness_offset_and_clipping_do_not_hide_the_words(
+    engine: SpeechEngine, fault: str
+) -> None:
     """
     At most one word in seven more is lost than on a good line.
     """
@@ -164,7 +166,7 @@ def test_loudness_offset_and_clipping_do_not_hide_the_words(engine: Engine, faul
 @needs_espeak
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 44100, 48000])
 def test_files_of_any_rate_and_stereo_are_understood(
-    engine: Engine, tmp_path: Path, rate_hz: int
+    engine: SpeechEngine, tmp_path: Path, rate_hz: int
 ) -> None:
     """
     The same words come out of a recording at any rate, in two channels.
@@ -206,7 +208,7 @@ def _sounds() -> dict[str, NDArray[np.float64]]:
 
 
 @pytest.mark.parametrize("name", sorted(_sounds()))
-def test_sound_without_speech_invents_nothing(engine: Engine, name: str) -> None:
+def test_sound_without_speech_invents_nothing(engine: SpeechEngine, name: str) -> None:
     """
     Hardly a word comes out, and what does has a confidence that nobody would act on.
     """
@@ -229,7 +231,9 @@ def test_sound_without_speech_invents_nothing(engine: Engine, name: str) -> None
         ("de", "guten Morgen mein Mann hat seine Arbeit verloren und wir brauchen Hilfe"),
     ],
 )
-def test_other_languages_are_not_taken_for_dutch(engine: Engine, language: str, text: str) -> None:
+def test_other_languages_are_not_taken_for_dutch(
+    engine: SpeechEngine, language: str, text: str
+) -> None:
     """
     The confidence is far below that of a Dutch question.
     """
@@ -239,7 +243,7 @@ def test_other_languages_are_not_taken_for_dutch(engine: Engine, language: str, 
 
 
 @needs_espeak
-def test_languages_that_are_no_dutch_are_hardly_ever_believed(engine: Engine) -> None:
+def test_languages_that_are_no_dutch_are_hardly_ever_believed(engine: SpeechEngine) -> None:
     """
     Of 36 sentences in nine languages at most one reaches a confidence of 0.5, and of sounds without
     speech none.
@@ -280,7 +284,7 @@ def test_engines_are_measured_beside_each_other(tmp_path: Path) -> None:
 
 
 @needs_espeak
-def test_a_minute_of_speech_is_bounded(engine: Engine) -> None:
+def test_a_minute_of_speech_is_bounded(engine: SpeechEngine) -> None:
     """
     60 s of questions: understood, not slower than life, memory within 200 MB of before.
     """
@@ -297,7 +301,7 @@ def test_a_minute_of_speech_is_bounded(engine: Engine) -> None:
 
 
 @needs_espeak
-def test_streams_do_not_hear_each_other(engine: Engine) -> None:
+def test_streams_do_not_hear_each_other(engine: SpeechEngine) -> None:
     """
     Eight callers at once, packet by packet, each hear only themselves.
     """
@@ -316,7 +320,7 @@ def test_streams_do_not_hear_each_other(engine: Engine) -> None:
 
 
 @needs_espeak
-def test_whole_question_in_one_piece_is_heard_alike(engine: Engine) -> None:
+def test_whole_question_in_one_piece_is_heard_alike(engine: SpeechEngine) -> None:
     """
     A recording given at once reads as it does in packets.
     """

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.contacts.records import UNFINISHED
+from ivr.ports.records import UNFINISHED
 from tests.integration.callers import (
     Centre,
     are_heard,
@@ -331,7 +331,7 @@ def test_test_call_that_is_broken_off_hangs_up(phone: Phone, number: signal.Sign
     Ctrl-C leaves no call behind: the service hears a goodbye, not silence.
     """
     since = time.time()
-    command = [sys.executable, "-m", "ivr.cli", "call", phone.uri()]
+    command = [sys.executable, "-m", "ivr", "call", phone.uri()]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as test_call:

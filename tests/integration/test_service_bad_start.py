@@ -19,7 +19,7 @@ import pytest
 from asr.errors import AsrError
 from asr.models.files import embedded_model_dir
 from intent.registry import Registry
-from ivr.carried import embedded_dir
+from ivr.files.embedded import embedded_dir
 from tests.integration.phone import Phone, PhoneFailedError, configuration, short_prompts
 from tests.integration.ports import free_port, free_range
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.call.rules import Costs, Timers
-from ivr.config import Config, parse_config
-from ivr.engine.lines import Pauses
+from ivr.config.schema import Config, parse_config
 from ivr.errors import ConfigError, ConfigErrors
+from ivr.lines.line import Pauses
 from tests.config_fields import fields_of
 
 PATH = Path("/etc/wegwijs/wegwijs.toml")

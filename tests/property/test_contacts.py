@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from ivr.call.states import Outcome
 from ivr.contacts.models import Call
 from ivr.contacts.privacy import normalise_number
-from ivr.contacts.records import (
+from ivr.contacts.spool import Spool
+from ivr.contacts.store import ContactStore
+from ivr.ports.records import (
     CallAnswered,
     CallEnded,
     CallOpened,
@@ -33,8 +35,6 @@ from ivr.contacts.records import (
     plain,
     to_json,
 )
-from ivr.contacts.spool import Spool
-from ivr.contacts.store import ContactStore
 
 call_ids = st.sampled_from(["a", "b"])
 numbers = st.integers(1, 3)

@@ -13,7 +13,7 @@ from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.machine import CallMachine, UndeclaredEventError
 from ivr.call.prompts import Prompt
-from ivr.call.rules import CallRules, Method, Mode, Target
+from ivr.call.rules import CallRules, Mode, Target, TransferMethod
 from ivr.call.states import CallState, Outcome
 from ivr.call.table import TABLE, rows_for
 
@@ -66,7 +66,7 @@ def rankings(draw: st.DrawFn) -> tuple[ev.Ranked, ...]:
 
 
 def rules_of(draw: st.DrawFn) -> CallRules:
-    method = st.sampled_from(list(Method))
+    method = st.sampled_from(list(TransferMethod))
     targets = {
         group: tuple(
             Target(f"sip:{group}{n}@acd.invalid", draw(method))
@@ -250,7 +250,7 @@ def test_late_success_of_an_earlier_transfer_wins(call: Observed, number: int) -
     tried = {a.attempt.number: a.attempt for a in call.of(act.Transfer)}
     states = (CallState.ANNOUNCING, CallState.TRANSFERRING, CallState.CLOSING, CallState.CALLBACK)
     attempt = tried.get(number)
-    if attempt is None or attempt.target.method is not Method.REFER:
+    if attempt is None or attempt.target.method is not TransferMethod.REFER:
         return
     if call.machine.state not in states:
         return

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ivr.audio.frames import FrameMatrix
-from ivr.engine.ports import DigitPressed, HungUp, Leg, LegEvent, TransferMethod
+from ivr.ports import DigitPressed, HungUp, Leg, LegEvent, TransferMethod
 from ivr.sip.endpoint import PjsuaTelephony
 from ivr.sip.settings import SipSettings
 from tests.fakes import FakeLeg, FakeTelephony

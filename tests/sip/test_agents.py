@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ivr.demo.dead_air import dead_air_ms
-from ivr.engine.ports import (
+from ivr.ports import (
     DigitPressed,
     HungUp,
     MediaReady,

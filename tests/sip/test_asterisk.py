@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.engine.ports import HungUp, MediaReady, TransferMethod, TransferProgress
+from ivr.ports import HungUp, MediaReady, TransferMethod, TransferProgress
 from tests.integration.asterisk import Asterisk
 from tests.integration.conftest import StartAsterisk
 from tests.integration.conftest import asterisk as asterisk  # a fixture is found by its name here

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.engine.ports import (
+from ivr.ports import (
     DigitPressed,
     HungUp,
     MediaReady,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ivr.engine.ports import HungUp, MediaReady
+from ivr.ports import HungUp, MediaReady
 from tests.sip import scenarios as sip
 from tests.sip.stage import WITHIN_SECONDS, PjsuaStage
 

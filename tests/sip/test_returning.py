@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ivr.engine.ports import HungUp, MediaReady, TransferMethod, TransferProgress
+from ivr.ports import HungUp, MediaReady, TransferMethod, TransferProgress
 from ivr.sip.leg import PjsuaLeg
 from tests.sip import scenarios as sip
 from tests.sip.rtp import RtpPeer

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ivr.audio.frames import FrameMatrix
-from ivr.engine.ports import HungUp, MediaReady
 from ivr.errors import TelephonyError
+from ivr.ports import HungUp, MediaReady
 from ivr.sip.endpoint import PjsuaTelephony
 from ivr.sip.errors import PortInUseError, SettingsError, TlsFilesError
 from ivr.sip.settings import SipSettings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.engine.ports import MediaReady, TransferMethod, TransferProgress
+from ivr.ports import MediaReady, TransferMethod, TransferProgress
 from ivr.sip import endpoint
 from ivr.sip.settings import Trunk
 from tests.integration.sipp import Sipp

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ivr.engine.ports import (
+from ivr.ports import (
     DigitPressed,
     HungUp,
     MediaLost,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.engine.ports import (
+from ivr.ports import (
     HungUp,
     TargetHungUp,
     TransferMethod,

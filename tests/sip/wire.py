@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.engine.ports import HungUp, MediaReady
+from ivr.ports import HungUp, MediaReady
 from tests.sip import scenarios as sip
 from tests.sip.stage import Heard, PjsuaStage
 

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import BaseModel
 
-from ivr import docs
-from ivr.carried import example_config
-from ivr.cli import make_parser
-from ivr.config import BreakerSection, Config, SecondSection, load_config
+from docs import generate as docs
+from ivr.commands.cli import make_parser
+from ivr.config.schema import BreakerSection, Config, SecondSection, load_config
+from ivr.files.embedded import example_config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = ROOT / "README.md"

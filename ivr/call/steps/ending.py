@@ -10,7 +10,7 @@ from ivr.call.actions import Action
 from ivr.call.events import Event
 from ivr.call.facts import Facts
 from ivr.call.prompts import Prompt
-from ivr.call.rules import Method
+from ivr.call.rules import TransferMethod
 from ivr.call.states import Outcome
 from ivr.call.steps.common import Step, digit, rearm, say
 
@@ -91,7 +91,7 @@ def next_attempt(facts: Facts, event: Event) -> Iterator[Action]:
     if isinstance(event, ev.TransferFailed):
         facts.unconfirmed.discard(event.attempt)
     else:
-        if current.target.method is Method.BRIDGE:
+        if current.target.method is TransferMethod.BRIDGE:
             facts.unconfirmed.discard(current.number)
         yield act.AbandonTransfer(attempt=current.number)
     if facts.plan and facts.plan[0].group != current.group:
@@ -115,7 +115,7 @@ def keep_waiting(facts: Facts, event: Event) -> Iterator[Action]:
     """Accepted; silence is normal for the whole queue wait, within its bound."""
     assert isinstance(event, ev.TransferAccepted)
     # A bridge that rings is ours to cancel: it cannot reach the caller behind our back.
-    if facts.plan[0].target.method is Method.REFER:
+    if facts.plan[0].target.method is TransferMethod.REFER:
         facts.unconfirmed.add(event.attempt)
     yield from rearm(facts, facts.plan[0].target.wait_seconds)
 
@@ -125,21 +125,21 @@ def bridge_connected(facts: Facts, event: Event) -> bool:
     if not isinstance(event, ev.TransferSucceeded):
         return False
     attempt = facts.attempt(event.attempt)
-    return attempt is not None and attempt.target.method is Method.BRIDGE
+    return attempt is not None and attempt.target.method is TransferMethod.BRIDGE
 
 
 def reached_by_refer(facts: Facts, event: Event) -> bool:
     """Of any REFER, however late."""
     if not isinstance(event, ev.TransferSucceeded) or event.attempt not in facts.tried:
         return False
-    return facts.tried[event.attempt].target.method is Method.REFER
+    return facts.tried[event.attempt].target.method is TransferMethod.REFER
 
 
 def connected_late(facts: Facts, event: Event) -> bool:
     """Of a bridge that was given up on a moment too late."""
     if not isinstance(event, ev.TransferSucceeded) or event.attempt not in facts.tried:
         return False
-    return facts.tried[event.attempt].target.method is Method.BRIDGE
+    return facts.tried[event.attempt].target.method is TransferMethod.BRIDGE
 
 
 def connect(facts: Facts, event: Event) -> Iterator[Action]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asr.engines import ENGINES, load_engine
 from asr.errors import AsrError, ModelMissingError, RecogniserFailedError
-from asr.recogniser import Engine, Recogniser
+from asr.recogniser import Recogniser, SpeechEngine
 from asr.transcribe import transcribe_pcm
 from tests.unit.asr import sherpa_folders, tiny_whisper
 from tests.unit.asr.fakes import FakeEngine
@@ -54,7 +54,7 @@ ALL = {
 }
 
 
-def _load(name: str, request: pytest.FixtureRequest) -> Engine:
+def _load(name: str, request: pytest.FixtureRequest) -> SpeechEngine:
     if name == "fake":
         return FakeEngine()
     under_test = ALL[name]
@@ -66,14 +66,14 @@ def _load(name: str, request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="module", params=["fake", *ALL])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[SpeechEngine]:
     made = _load(request.param, request)
     yield made
     made.close()
 
 
 @pytest.fixture
-def spoken(engine: Engine, tmp_path: Path) -> NDArray[np.int16]:
+def spoken(engine: SpeechEngine, tmp_path: Path) -> NDArray[np.int16]:
     """Something that the engine understands."""
     known = {under_test.engine: under_test.sentence for under_test in ALL.values()}
     return say(known[engine.name], "nl", tmp_path) if engine.name in known else babble(2.0)
@@ -89,18 +89,18 @@ def babble(seconds: float) -> NDArray[np.int16]:
     return sound
 
 
-def test_engine_and_recogniser_fit_the_port(engine: Engine) -> None:
+def test_engine_and_recogniser_fit_the_port(engine: SpeechEngine) -> None:
     """
     Both have every member that the port names.
     """
     recogniser = engine.open()
     recogniser.close()
 
-    assert isinstance(engine, Engine)
+    assert isinstance(engine, SpeechEngine)
     assert isinstance(recogniser, Recogniser)
 
 
-def test_capabilities_are_those_of_dutch_telephony(engine: Engine) -> None:
+def test_capabilities_are_those_of_dutch_telephony(engine: SpeechEngine) -> None:
     """
     The language is Dutch and the rate is a multiple of the telephone's.
     """
@@ -110,7 +110,7 @@ def test_capabilities_are_those_of_dutch_telephony(engine: Engine) -> None:
     assert 0 == capabilities.sample_rate_hz % 8000
 
 
-def test_nothing_heard_is_an_empty_text(engine: Engine) -> None:
+def test_nothing_heard_is_an_empty_text(engine: SpeechEngine) -> None:
     """
     No audio at all, and silence, both give an empty text with confidence 0.
     """
@@ -123,7 +123,7 @@ def test_nothing_heard_is_an_empty_text(engine: Engine) -> None:
 
 @pytest.mark.parametrize("packet", [1, 37, 160, 4000, 16000])
 def test_any_number_of_samples_may_come_at_once(
-    engine: Engine, packet: int, spoken: NDArray[np.int16]
+    engine: SpeechEngine, packet: int, spoken: NDArray[np.int16]
 ) -> None:
     """
     The packet size changes nothing in what is heard in the end.
@@ -141,7 +141,9 @@ def test_any_number_of_samples_may_come_at_once(
     recogniser.close()
 
 
-def test_confidences_and_times_are_within_bounds(engine: Engine, spoken: NDArray[np.int16]) -> None:
+def test_confidences_and_times_are_within_bounds(
+    engine: SpeechEngine, spoken: NDArray[np.int16]
+) -> None:
     """
     Confidences are 0..1, words are in order and within the audio.
     """
@@ -157,7 +159,9 @@ def test_confidences_and_times_are_within_bounds(engine: Engine, spoken: NDArray
     assert 1.001 >= sum(alternative.confidence for alternative in transcript.alternatives)
 
 
-def test_partials_come_where_they_are_promised(engine: Engine, spoken: NDArray[np.int16]) -> None:
+def test_partials_come_where_they_are_promised(
+    engine: SpeechEngine, spoken: NDArray[np.int16]
+) -> None:
     """
     A streaming engine gives partials while the caller speaks, another one never does.
     """
@@ -172,7 +176,7 @@ def test_partials_come_where_they_are_promised(engine: Engine, spoken: NDArray[n
     )
 
 
-def test_stable_text_begins_the_partial_of_its_time(engine: Engine) -> None:
+def test_stable_text_begins_the_partial_of_its_time(engine: SpeechEngine) -> None:
     """
     Stable words are leading words of the partial that names them.
     """
@@ -186,7 +190,7 @@ def test_stable_text_begins_the_partial_of_its_time(engine: Engine) -> None:
     recogniser.close()
 
 
-def test_recogniser_is_fresh_after_finish(engine: Engine, spoken: NDArray[np.int16]) -> None:
+def test_recogniser_is_fresh_after_finish(engine: SpeechEngine, spoken: NDArray[np.int16]) -> None:
     """
     The second utterance of a recogniser does not hear the first.
     """
@@ -199,7 +203,9 @@ def test_recogniser_is_fresh_after_finish(engine: Engine, spoken: NDArray[np.int
     recogniser.close()
 
 
-def test_times_of_words_begin_with_the_utterance(engine: Engine, spoken: NDArray[np.int16]) -> None:
+def test_times_of_words_begin_with_the_utterance(
+    engine: SpeechEngine, spoken: NDArray[np.int16]
+) -> None:
     """
     Words of a second utterance, and of the next caller, are timed from its own first sample.
     """
@@ -224,7 +230,7 @@ def test_times_of_words_begin_with_the_utterance(engine: Engine, spoken: NDArray
 
 @pytest.mark.parametrize("share", [0.25, 0.4, 0.55, 0.7, 0.85, 1.0])
 def test_abandoned_utterance_leaves_no_trace(
-    engine: Engine, spoken: NDArray[np.int16], share: float
+    engine: SpeechEngine, spoken: NDArray[np.int16], share: float
 ) -> None:
     """
     A caller who hung up in the middle of a word is not heard in the next call.
@@ -237,7 +243,7 @@ def test_abandoned_utterance_leaves_no_trace(
     assert "" == transcribe_pcm(engine, np.zeros(8000, np.int16)).text
 
 
-def test_wrong_audio_is_an_error_of_ours(engine: Engine) -> None:
+def test_wrong_audio_is_an_error_of_ours(engine: SpeechEngine) -> None:
     """
     Samples that are no 16-bit integers in one row are refused, not guessed.
     """
@@ -248,7 +254,7 @@ def test_wrong_audio_is_an_error_of_ours(engine: Engine) -> None:
     recogniser.close()
 
 
-def test_closed_recogniser_takes_no_audio(engine: Engine) -> None:
+def test_closed_recogniser_takes_no_audio(engine: SpeechEngine) -> None:
     """
     Closing twice is harmless; audio after it is an error of this package.
     """
@@ -260,7 +266,7 @@ def test_closed_recogniser_takes_no_audio(engine: Engine) -> None:
         recogniser.accept(np.zeros(160, np.int16))
 
 
-def test_words_are_kept_out_of_every_repr(engine: Engine) -> None:
+def test_words_are_kept_out_of_every_repr(engine: SpeechEngine) -> None:
     """
     What a caller said must not reach a log by way of repr.
     """

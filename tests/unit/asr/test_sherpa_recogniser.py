@@ -315,7 +315,7 @@ def test_command_line_transcribes_with_it(tmp_path: Path) -> None:
     say(SENTENCES[0], "nl", tmp_path)
     command = ["transcribe", "--engine", "sherpa", "--model", str(folder), "--json"]
     done = subprocess.run(
-        [sys.executable, "-m", "ivr.cli", *command, str(tmp_path / "said.wav")],
+        [sys.executable, "-m", "ivr", *command, str(tmp_path / "said.wav")],
         check=False, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from asr.errors import (
 from asr.models.files import write_checksums
 from asr.models.identity import quick_checksum
 from asr.transcribe import transcribe_pcm
-from ivr.cli import main
+from ivr.commands.cli import main
 from tests.unit.asr.speaking import say
 from tests.unit.asr.tiny_whisper import SENTENCES, VOICES
 

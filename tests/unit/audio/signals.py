@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ivr.audio.core import AudioCore, AudioSettings
 from ivr.audio.dtmf import COLUMN_HZ, KEYS, ROW_HZ
 from ivr.audio.frames import FRAME_OCTETS, FRAME_SAMPLES, SAMPLE_RATE_HZ, FrameMatrix, FrameSlot
-from ivr.engine.ports import AudioEvent, InbandDigit, SpeechStarted, UtteranceEnded
+from ivr.ports import AudioEvent, InbandDigit, SpeechStarted, UtteranceEnded
 
 Pcm = NDArray[np.int16]
 

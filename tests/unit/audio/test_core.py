@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ivr.audio.core import AudioCore, AudioSettings
 from ivr.audio.frames import FrameMatrix
-from ivr.engine.ports import (
+from ivr.ports import (
     AudioEvent,
     FramesDropped,
     InbandDigit,

@@ -8,7 +8,7 @@ from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.machine import CallMachine
 from ivr.call.prompts import Prompt, SpokenPrompt
-from ivr.call.rules import CallRules, Method, Target
+from ivr.call.rules import CallRules, Target, TransferMethod
 from ivr.call.states import CallState
 
 THEMAS = ("belastingen", "energie", "mobiliteit", "onderwijs", "welzijn-zorg")
@@ -25,7 +25,7 @@ RULES = CallRules(
 )
 BRIDGES = replace(
     RULES,
-    targets={g: (Target(uri(g), Method.BRIDGE),) for g in (*THEMAS, "algemeen")},
+    targets={g: (Target(uri(g), TransferMethod.BRIDGE),) for g in (*THEMAS, "algemeen")},
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.prompts import Prompt
-from ivr.call.rules import Method, Target
+from ivr.call.rules import Target, TransferMethod
 from ivr.call.states import CallState, Outcome
 from tests.unit.call.machine import BRIDGES, RULES, Talk, call_in, uri
 
@@ -47,10 +47,10 @@ def test_everything_is_tried_in_order_and_then_closed() -> None:
     ]
 
     assert [
-        (1, uri("energie", 1), Method.REFER),
-        (2, uri("energie", 2), Method.REFER),
-        (3, uri("algemeen"), Method.REFER),
-        (4, uri("algemeen"), Method.BRIDGE),
+        (1, uri("energie", 1), TransferMethod.REFER),
+        (2, uri("energie", 2), TransferMethod.REFER),
+        (3, uri("algemeen"), TransferMethod.REFER),
+        (4, uri("algemeen"), TransferMethod.BRIDGE),
     ] == tried
     assert [1, 2, 3, 4] == [a.attempt for a in talk.actions if isinstance(a, act.AbandonTransfer)]
     assert [Prompt.NEXT_GROUP, Prompt.CLOSING, Prompt.GOODBYE] == [

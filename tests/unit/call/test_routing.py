@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.call.routing import attempts
-from ivr.call.rules import CallRules, Method, Target
+from ivr.call.rules import CallRules, Target, TransferMethod
 from tests.unit.call.machine import BRIDGES, RULES, uri
 
 
@@ -20,9 +20,9 @@ def test_group_then_general_then_bridge() -> None:
     plan = attempts(RULES, "energie", first_number=3)
 
     assert [
-        (3, "energie", uri("energie"), Method.REFER),
-        (4, "algemeen", uri("algemeen"), Method.REFER),
-        (5, "algemeen", uri("algemeen"), Method.BRIDGE),
+        (3, "energie", uri("energie"), TransferMethod.REFER),
+        (4, "algemeen", uri("algemeen"), TransferMethod.REFER),
+        (5, "algemeen", uri("algemeen"), TransferMethod.BRIDGE),
     ] == [(a.number, a.group, a.target.uri, a.target.method) for a in plan]
 
 
@@ -62,12 +62,12 @@ def test_no_targets_no_attempts(group: str) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(list(Method)), max_size=12),
-    st.lists(st.sampled_from(list(Method)), max_size=12),
+    st.lists(st.sampled_from(list(TransferMethod)), max_size=12),
+    st.lists(st.sampled_from(list(TransferMethod)), max_size=12),
     st.integers(1, 10),
 )
 def test_plan_is_bounded_and_ends_at_the_general_group(
-    group: list[Method], general: list[Method], most: int
+    group: list[TransferMethod], general: list[TransferMethod], most: int
 ) -> None:
     """
     However many targets are configured, the last resort is kept.
@@ -84,5 +84,5 @@ def test_plan_is_bounded_and_ends_at_the_general_group(
 
     assert len(plan) <= most
     assert list(range(1, len(plan) + 1)) == [a.number for a in plan]
-    if Method.REFER in general:
-        assert ("algemeen", Method.BRIDGE) == (plan[-1].group, plan[-1].target.method)
+    if TransferMethod.REFER in general:
+        assert ("algemeen", TransferMethod.BRIDGE) == (plan[-1].group, plan[-1].target.method)

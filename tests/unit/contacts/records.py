@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ivr.call.states import Outcome
-from ivr.contacts.records import CallEnded, CallOpened
+from ivr.ports.records import CallEnded, CallOpened
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MARKER = "kwikstaartmarkering"

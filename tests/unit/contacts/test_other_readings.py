@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from ivr.contacts import migrations
 from ivr.contacts.database import open_engine
-from ivr.contacts.records import OtherReadingHeard, UtteranceHeard, WordHeard
 from ivr.contacts.retention import ages, purge
 from ivr.contacts.store import ContactStore
-from ivr.home import Home
+from ivr.files.home import Home
+from ivr.ports.records import OtherReadingHeard, UtteranceHeard, WordHeard
 from tests.unit.contacts.records import MARKER, NOW, ended, opened
 
 DAY = timedelta(days=1)

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from ivr.call.states import Outcome
-from ivr.contacts.records import (
+from ivr.contacts.retention import RetentionReport, ages, purge
+from ivr.contacts.store import ContactStore
+from ivr.errors import ContactStoreError
+from ivr.files.home import Home
+from ivr.ports.records import (
     CallEnded,
     CallOpened,
     DecisionTaken,
@@ -17,10 +21,6 @@ from ivr.contacts.records import (
     UtteranceHeard,
     WordHeard,
 )
-from ivr.contacts.retention import RetentionReport, ages, purge
-from ivr.contacts.store import ContactStore
-from ivr.errors import ContactStoreError
-from ivr.home import Home
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MARKER = "kwikstaartmarkering"

@@ -9,7 +9,9 @@ import pytest
 
 from ivr.call.states import Outcome
 from ivr.contacts.errors import RecordRefusedError
-from ivr.contacts.records import (
+from ivr.contacts.store import ContactStore
+from ivr.errors import ContactStoreError
+from ivr.ports.records import (
     UNFINISHED,
     CallAnswered,
     CallOpened,
@@ -20,8 +22,6 @@ from ivr.contacts.records import (
     UtteranceRecorded,
     WordHeard,
 )
-from ivr.contacts.store import ContactStore
-from ivr.errors import ContactStoreError
 from tests.unit.contacts.records import MARKER, NOW, ended, opened
 
 

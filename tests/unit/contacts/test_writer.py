@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ivr.contacts.errors import RecordRefusedError
-from ivr.contacts.records import CallOpened, ContactRecord, UtteranceHeard
 from ivr.contacts.writer import ContactWriter
 from ivr.errors import ContactStoreError
+from ivr.ports.records import CallOpened, ContactRecord, UtteranceHeard
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 MARKER = "kwikstaartmarkering"

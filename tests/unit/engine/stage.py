@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ivr.call.rules import CallRules, Method, Target
-from ivr.contacts.records import CallEnded, ContactRecord, OtherReadingHeard, TransferTried
+from ivr.call.rules import CallRules, Target, TransferMethod
 from ivr.engine.background import BackgroundPass
 from ivr.engine.breaker import BreakerRules
-from ivr.engine.engine import Component, Engine
+from ivr.engine.engine import CallEngine, Component
 from ivr.engine.guarded import GuardedEngine, Place
-from ivr.engine.lines import Line
-from ivr.engine.ports import HungUp
 from ivr.engine.recognition import RecognitionPool
-from ivr.engine.register import RecordingFolder, other_reading
+from ivr.engine.register import other_reading
 from ivr.engine.second import SecondPass, SecondRules
 from ivr.engine.tools import Tools
+from ivr.lines.line import Line
+from ivr.ports import HungUp, RecordingFolder
+from ivr.ports.records import CallEnded, ContactRecord, OtherReadingHeard, TransferTried
 from tests.engine_fakes import (
     THEMAS,
-    FakeCaller,
+    FakeCallerNumbers,
     FakeClassifier,
     FakeEars,
     FakeFolder,
@@ -60,7 +60,7 @@ def bridged(rules: CallRules) -> CallRules:
     return replace(
         rules,
         targets={
-            group: tuple(Target(target.uri, Method.BRIDGE) for target in targets)
+            group: tuple(Target(target.uri, TransferMethod.BRIDGE) for target in targets)
             for group, targets in rules.targets.items()
         },
     )
@@ -139,13 +139,13 @@ class Stage:
             observer=self.observer,
             now=self.now,
         )
-        self.engine = Engine(
+        self.engine = CallEngine(
             tools,
             {number: Line(number=number, rules=rules, **line)},
             max_calls=max_calls,
             sink=self.sink,
             folder=folder or FakeFolder(),
-            caller=FakeCaller(),
+            numbers=FakeCallerNumbers(),
             is_blocked=is_blocked,
             components=components,
         )

@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from ivr.contacts.records import CallEnded, CallOpened
 from ivr.engine.engine import Component
+from ivr.ports.records import CallEnded, CallOpened
 from tests.unit.engine.stage import ENERGY, RULES, Stage, stage, uri
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ivr.contacts.records import OtherReadingHeard, UtteranceHeard
 from ivr.engine.second import SecondRules
-from ivr.home import Home
+from ivr.files.home import Home
+from ivr.ports.records import OtherReadingHeard, UtteranceHeard
 from tests.engine_fakes import Said
 from tests.unit.engine.stage import ENERGY, VAGUE, readings, stage
 

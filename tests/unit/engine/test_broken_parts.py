@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from ivr.call.rules import CallRules, Costs
-from ivr.contacts.records import CallEnded
-from ivr.engine.ports import (
+from ivr.ports import (
     HungUp,
     MediaLost,
 )
+from ivr.ports.records import CallEnded
 from tests.fakes import FakeLeg
 from tests.unit.engine.stage import CALLER, ENERGY, RULES, Stage, results, stage, uri
 

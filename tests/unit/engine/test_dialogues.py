@@ -8,7 +8,9 @@ import pytest
 
 from ivr.call.prompts import Prompt
 from ivr.call.rules import Mode
-from ivr.contacts.records import (
+from ivr.lines.line import Pauses
+from ivr.ports import DigitPressed, PlayStarted
+from ivr.ports.records import (
     CallAnswered,
     CallOpened,
     DecisionTaken,
@@ -16,8 +18,6 @@ from ivr.contacts.records import (
     TransferTried,
     UtteranceHeard,
 )
-from ivr.engine.lines import Pauses
-from ivr.engine.ports import DigitPressed, PlayStarted
 from tests.engine_fakes import ranking
 from tests.unit.engine.stage import ENERGY, RULES, TAXES, VAGUE, bridged, stage, uri
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from ivr.call.rules import Method, Target
-from ivr.contacts.records import DecisionTaken
-from ivr.engine.ports import (
+from ivr.call.rules import Target
+from ivr.ports import (
     DigitPressed,
     TargetHungUp,
     TransferMethod,
     TransferProgress,
 )
+from ivr.ports.records import DecisionTaken
 from tests.unit.engine.stage import CALLER, ENERGY, RULES, bridged, results, stage, uri
 
 TWO_TARGETS = replace(
@@ -205,8 +205,8 @@ def test_method_of_each_target_is_used() -> None:
     rules = replace(
         RULES,
         targets={
-            "energie": (Target(uri("energie"), Method.BRIDGE),),
-            "algemeen": (Target(uri("algemeen"), Method.REFER),),
+            "energie": (Target(uri("energie"), TransferMethod.BRIDGE),),
+            "algemeen": (Target(uri("algemeen"), TransferMethod.REFER),),
         },
     )
     with stage(rules) as s:

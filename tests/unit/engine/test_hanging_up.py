@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from ivr.contacts.records import DecisionTaken, TransferTried, UtteranceHeard
-from ivr.engine.ports import (
+from ivr.ports import (
     DigitPressed,
     HungUp,
     MediaLost,
 )
+from ivr.ports.records import DecisionTaken, TransferTried, UtteranceHeard
 from tests.engine_fakes import Said
 from tests.fakes import FakeLeg
 from tests.unit.engine.stage import ENERGY, TAXES, Stage, stage, uri

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.engine.ports import DigitPressed, InbandDigit
+from ivr.ports import DigitPressed, InbandDigit
 from tests.unit.engine.stage import stage, uri
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from asr.errors import RecogniserFailedError
 from ivr.call.rules import Timers
-from ivr.contacts.records import (
+from ivr.ports.records import (
     UtteranceHeard,
     UtteranceRecorded,
 )

@@ -12,13 +12,13 @@ import pytest
 import structlog
 
 from asr.errors import RecogniserFailedError
-from ivr.contacts.records import UtteranceHeard
 from ivr.engine.breaker import BreakerRules
-from ivr.engine.ports import DigitPressed
 from ivr.engine.second import SecondRules
 from ivr.engine.session import Heard
-from ivr.home import Home
-from ivr.log import configure_logging
+from ivr.files.home import Home
+from ivr.monitoring.log import configure_logging
+from ivr.ports import DigitPressed
+from ivr.ports.records import UtteranceHeard
 from tests.engine_fakes import Said, ranking
 from tests.unit.engine.stage import Stage, stage
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ivr.contacts.records import CallEnded, TransferTried, UtteranceHeard
-from ivr.engine.ports import (
+from ivr.ports import (
     DigitPressed,
     FramesDropped,
     HungUp,
@@ -22,6 +21,7 @@ from ivr.engine.ports import (
     TransferProgress,
     UtteranceEnded,
 )
+from ivr.ports.records import CallEnded, TransferTried, UtteranceHeard
 from tests.engine_fakes import Said
 from tests.unit.engine.stage import ENERGY, TAXES, stage, uri
 

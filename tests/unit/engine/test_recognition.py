@@ -11,9 +11,9 @@ import pytest
 from asr.recogniser import Capabilities, Partial, Recogniser, Transcript
 from intent.classifier import Classification
 from ivr.engine.breaker import BreakerRules
-from ivr.engine.ports import Pcm
 from ivr.engine.recognition import RecognitionPool
 from ivr.engine.session import Heard, Session
+from ivr.ports import Pcm
 from tests.engine_fakes import FakeClassifier, FakeSpeechEngine, LoopThreads, Said
 from tests.virtual_time import VirtualLoop
 

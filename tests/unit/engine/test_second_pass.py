@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ivr.call.rules import Timers
-from ivr.contacts.records import CallEnded, OtherReadingHeard, UtteranceHeard
 from ivr.engine.breaker import BreakerRules, BreakerState
 from ivr.engine.second import SecondRules
+from ivr.ports.records import CallEnded, OtherReadingHeard, UtteranceHeard
 from tests.engine_fakes import Said
 from tests.unit.engine.stage import ENERGY, RULES, VAGUE, Stage, readings, stage
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import soundfile
 
 from intent.catalogue import load_catalogue
-from ivr.app import call_rules
 from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.machine import CallMachine
 from ivr.call.prompts import Prompt
 from ivr.call.states import CallState
-from ivr.carried import embedded_dir
-from ivr.config import Config, LineSection
+from ivr.config.schema import Config, LineSection
+from ivr.files.embedded import embedded_dir
+from ivr.lines.rules import call_rules
 from ivr.prompts.book import PromptBook
 
 SILENT_SECONDS = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.engine.ports import TransferProgress
+from ivr.ports import TransferProgress
 from ivr.sip.message import TransferNotice
 from ivr.sip.refer import ReferLedger
 

@@ -1,0 +1,1 @@
+"""The configuration file: its keys, every mistake in it, and advice."""

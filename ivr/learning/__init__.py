@@ -1,0 +1,1 @@
+"""What is learnt from: spoken questions, gaps of the catalogue, the classifier's versions."""

@@ -1,0 +1,1 @@
+"""A called number: its rules, hours, and callers who are refused."""

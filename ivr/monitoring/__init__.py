@@ -1,0 +1,1 @@
+"""What engineers watch: logs, metrics, and the phone's small HTTP port."""
