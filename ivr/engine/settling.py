@@ -7,8 +7,7 @@ from collections.abc import Callable
 from intent.classifier import Classification
 from ivr.call.events import Ranked
 from ivr.call.policy import DecisionAction, decide
-from ivr.call.rules import CallRules
-from ivr.lines.line import Pauses
+from ivr.call.rules import CallRules, Pauses
 
 
 class Settling:

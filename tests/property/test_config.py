@@ -10,10 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.call.rules import Costs, Timers
+from ivr.call.rules import Costs, Pauses, Timers
 from ivr.config.schema import Config, parse_config
 from ivr.errors import ConfigError, ConfigErrors
-from ivr.lines.line import Pauses
 from tests.config_fields import fields_of
 
 PATH = Path("/etc/wegwijs/wegwijs.toml")

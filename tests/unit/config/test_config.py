@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ivr.call.rules import Costs, Mode, Target, Timers, TransferMethod
+from ivr.call.rules import Costs, Mode, Pauses, Target, Timers, TransferMethod
 from ivr.config.schema import Config, load_config, parse_config
 from ivr.errors import ConfigError, ConfigErrors
-from ivr.lines.line import Pauses
 from tests.config_fields import fields_of
 
 PATH = Path("/etc/wegwijs/wegwijs.toml")

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ivr.call.rules import Costs, Timers
+from ivr.call.rules import Costs, Pauses, Timers
 from ivr.config.schema import Config, load_config
 from ivr.errors import ConfigErrors
-from ivr.lines.line import Pauses
 from tests.config_fields import fields_of
 
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ivr.call.prompts import Prompt
-from ivr.call.rules import Mode
-from ivr.lines.line import Pauses
+from ivr.call.rules import Mode, Pauses
 from ivr.ports import DigitPressed, PlayStarted
 from ivr.ports.records import (
     CallAnswered,

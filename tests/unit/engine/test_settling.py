@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from intent.classifier import Classification, Ranked
+from ivr.call.rules import Pauses
 from ivr.engine.settling import Settling, to_ranking
-from ivr.lines.line import Pauses
 from tests.engine_fakes import ranking
 from tests.unit.engine.stage import RULES
 

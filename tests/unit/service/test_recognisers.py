@@ -25,10 +25,9 @@ from ivr.files.home import Home
 from ivr.ports.records import ContactRecord, OtherReadingHeard
 from ivr.service.recognisers import (
     Recognition,
-    deadline_problems,
-    engine_problems,
     load_recognition,
 )
+from ivr.service.speech_engines import deadline_problems, engine_problems
 from tests.engine_fakes import FakeClassifier, FakeSink
 
 WAIT_SECONDS = 60.0
