@@ -35,8 +35,8 @@ from intent.products import Product, ProductIndex
 from intent.storage import ARRAYS
 from intent.text import normalise, tokens
 from intent.training import train
-from ivr.call.events import Ranked as CallRanked
 from ivr.call.policy import Decision, decide
+from ivr.call.ranking import ranking_of
 from ivr.call.rules import Costs
 
 ROOT = Path(__file__).parents[1]
@@ -106,10 +106,15 @@ def retrieval(catalogue: Catalogue) -> Classifier:
     return Scored("retrieval", catalogue.labels, score)
 
 
-def by_cost(found: Classification) -> Decision:
+def decider(catalogue: Catalogue) -> Callable[[Classification], Decision]:
     """Decide as a call does, with the default costs."""
-    ranking = [CallRanked(thema=r.thema, probability=r.probability) for r in found.ranking]
-    return decide(ranking, costs=Costs())
+    routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
+
+    def by_cost(found: Classification) -> Decision:
+        ranking = ranking_of((r.thema, r.probability) for r in found.ranking)
+        return decide(ranking, costs=Costs(), routable=routable)
+
+    return by_cost
 
 
 def main() -> None:
@@ -121,6 +126,7 @@ def main() -> None:
     outcome = report(as_json=options.json, packages=["numpy", "scipy", "scikit-learn"])
 
     catalogue = load_catalogue(DATA)
+    decision = decider(catalogue)
     classifier = TrainedClassifier.load(MODEL, catalogue)
     everything = read_training_rows(DATA, catalogue.labels)
     known = [row for row in everything if row.split == "train"]
@@ -176,7 +182,7 @@ def main() -> None:
         )
 
     def measured(which: Classifier, on: Sequence[Row]) -> Report:
-        return evaluate(which, on, by_cost, catalogue=catalogue)
+        return evaluate(which, on, decision, catalogue=catalogue)
 
     clean, noisy = measured(classifier, rows), measured(classifier, misheard)
     others = [majority(known, catalogue), naive_bayes(known, catalogue), retrieval(catalogue)]
@@ -228,11 +234,11 @@ def main() -> None:
 
     texts = [row.text for row in (*rows, *misheard)]
     for text in texts[:50]:
-        by_cost(classifier.classify(text))
+        decision(classifier.classify(text))
     spent = []
     for text in texts:
         start = time.thread_time()
-        by_cost(classifier.classify(text))
+        decision(classifier.classify(text))
         spent.append(1000 * (time.thread_time() - start))
     p99 = percentile(spent, 99)
     add("classification and decision, p99", p99, "ms", target=1.0, tails=spent)

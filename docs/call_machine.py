@@ -33,7 +33,9 @@ def markdown_table() -> str:
     for row in rows:
         if row.next is None and row.do.__name__ == "nothing":
             continue
-        when = _first_line(row.when) if row.when is not None else ""
+        conditions = [_first_line(row.when)] if row.when is not None else []
+        conditions += [f"cheapest: {row.action.value}"] if row.action is not None else []
+        when = ", ".join(conditions)
         does = "" if row.do.__name__ == "nothing" else _first_line(row.do)
         target = row.next.value if row.next is not None else "(stays)"
         event = _words(row.event.__name__)

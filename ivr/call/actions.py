@@ -51,6 +51,8 @@ class Attend:
 
     playing: bool
     """Our own prompt sounds: speech must last longer before it counts."""
+    purpose: Purpose = Purpose.QUESTION
+    """What the caller is expected to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,9 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognise:
-    """Understand the turn that just ended."""
+    """Understand the turn that just ended; what it was for, :class:`Attend` said."""
 
     epoch: int
-    purpose: Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class RecordDecision:
     decision: Decision
     applied: bool
     """False where the line's mode let the menu decide instead."""
+    turn: int | None
+    """Number of the caller's turn that it rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ class RecordChoice:
     action: DecisionAction
     thema: str | None
     group: str
+    turn: int | None = None
+    """Number of the caller's turn that it rests on; None for a key and for a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

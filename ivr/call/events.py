@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
+from ivr.call.ranking import RankedThema
+
 _DIGITS = frozenset("0123456789*#ABCD")
 
 
@@ -33,19 +35,6 @@ class Answer(StrEnum):
     YES = "yes"
     NO = "no"
     UNCLEAR = "unclear"
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """One label and its calibrated probability."""
-
-    thema: str
-    probability: float
-
-    def __post_init__(self) -> None:
-        """Refuse what is no probability."""
-        if not 0.0 <= self.probability <= 1.0:
-            raise ValueError(f"probability of {self.thema} must be in 0..1")
 
 
 # --- signals ---------------------------------------------------------------------------------
@@ -134,11 +123,13 @@ class ThemaRanked:
     """The question was recognised and classified."""
 
     epoch: int
-    ranking: tuple[Ranked, ...]
+    ranking: tuple[RankedThema, ...]
     """Likeliest first; probabilities are calibrated, 0..1, and sum to at most 1 (plus rounding).
     Empty when nothing was understood."""
     confidence: float = 1.0
     """The recogniser's, 0..1."""
+    turn: int | None = None
+    """Number of the caller's turn that it rests on."""
 
     def __post_init__(self) -> None:
         """Refuse a ranking that is no ranking."""
@@ -154,6 +145,8 @@ class AnswerHeard:
 
     epoch: int
     answer: Answer
+    turn: int | None = None
+    """Number of the caller's turn that it rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

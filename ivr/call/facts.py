@@ -8,16 +8,23 @@ from ivr.call.policy import Decision
 from ivr.call.prompts import SpokenPrompt
 from ivr.call.routing import Attempt
 from ivr.call.rules import CallRules
-from ivr.call.states import Outcome
+from ivr.call.states import CallState, Outcome
 
 
 @dataclass(slots=True)
 class Facts:
-    """Mutable; only the steps of ``ivr.call.steps`` write it."""
+    """What a call knows.
+
+    Where it stands is written by :meth:`enter` and :meth:`consider`, which only the machine calls;
+    all the rest by the steps of ``ivr.call.steps``, and nobody else.
+    """
 
     rules: CallRules
+    state: CallState = CallState.OFFERED
     epoch: int = 0
     """Counts state entries; replies of older entries are dropped."""
+    considered: Decision | None = None
+    """What the policy says to the event being handled; None where it is not asked."""
     can_call_back: bool = False
     open: bool = True
 
@@ -39,6 +46,7 @@ class Facts:
     """The menu follows silence, and no key was pressed since."""
 
     decision: Decision | None = None
+    """On the caller's question; a proposal that is refused stays here."""
     likeliest: tuple[str, ...] = ()
     """Themas for the next menu, from the last decision; empty means the busiest."""
     options: tuple[str, ...] = ()
@@ -63,6 +71,15 @@ class Facts:
 
     outcome: Outcome | None = None
     reason: str = ""
+
+    def consider(self, decision: Decision | None) -> None:
+        """Keep what the policy says to the event being handled."""
+        self.considered = decision
+
+    def enter(self, state: CallState) -> None:
+        """Go to a state, or into the same one anew."""
+        self.state = state
+        self.epoch += 1
 
     def attempt(self, number: int) -> Attempt | None:
         """Return the current attempt when it has this number."""

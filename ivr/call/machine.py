@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.call.actions import Action, CancelTimer, End, Ignore, StopPrompt
+from ivr.call.actions import Action, End
 from ivr.call.events import (
     AnswerHeard,
     Event,
@@ -12,9 +12,11 @@ from ivr.call.events import (
     TimerExpired,
 )
 from ivr.call.facts import Facts
+from ivr.call.policy import Decision, Policy, decide
 from ivr.call.rules import CallRules
 from ivr.call.states import CallState, Outcome
-from ivr.call.table import ENTRY, Row, rows_for
+from ivr.call.steps.entries import leave
+from ivr.call.table import CONSIDERED, ENTRY, Row, rows_for
 
 
 class UndeclaredEventError(Exception):
@@ -34,13 +36,22 @@ class CallMachine:
 
     ``handle`` takes every event and returns the actions to carry out in order. It needs no
     clock: waits are actions (``StartTimer``) whose end is an event (``TimerExpired``).
+
+    Args:
+        rules: The line's.
+        policy: Decides on rankings; asked once for each.
     """
 
-    def __init__(self, rules: CallRules) -> None:
+    def __init__(self, rules: CallRules, policy: Policy = decide) -> None:
         self._facts = Facts(rules=rules)
-        self.state = CallState.OFFERED
+        self._policy = policy
         self.stale_replies = 0
         """Replies dropped because the state that asked was left."""
+
+    @property
+    def state(self) -> CallState:
+        """Where the call stands."""
+        return self._facts.state
 
     @property
     def epoch(self) -> int:
@@ -80,39 +91,29 @@ class CallMachine:
         ):
             self.stale_replies += 1
             return []
-        row = self._row(event)
+        considered = self._consider(event)
+        row = self._row(event, considered)
+        self._facts.consider(considered)
         actions = list(row.do(self._facts, event))
         if row.next is None:
             return actions
-        leaving = self._leave(row.next)
-        self.state = row.next
-        self._facts.epoch += 1
+        leaving = list(leave(self._facts, row.next))
+        self._facts.enter(row.next)
         entering = list(ENTRY[row.next](self._facts))
         if row.next is CallState.ENDED:
             return [*leaving, *actions, *entering, self._end()]
         return [*leaving, *actions, *entering]
 
-    def _row(self, event: Event) -> Row:
+    def _consider(self, event: Event) -> Decision | None:
+        consider = CONSIDERED.get((self.state, type(event)))
+        return None if consider is None else consider(self._facts, event, self._policy)
+
+    def _row(self, event: Event, considered: Decision | None) -> Row:
         for row in rows_for(self.state, type(event)):
-            if row.when is None or row.when(self._facts, event):
+            fits = row.action is None or (considered and considered.action is row.action)
+            if fits and (row.when is None or row.when(self._facts, event)):
                 return row
         raise UndeclaredEventError(self.state, event)
-
-    def _leave(self, to: CallState) -> list[Action]:
-        facts = self._facts
-        actions: list[Action] = []
-        if facts.timer_running:
-            actions.append(CancelTimer())
-        if facts.playing:
-            actions.append(StopPrompt())
-        # Speech that interrupts the question is the question: its turn goes on. And a turn that
-        # is to be understood must not be forgotten before.
-        if facts.attending and to not in (CallState.LISTENING, CallState.DECIDING):
-            actions.append(Ignore())
-            facts.attending = False
-            facts.speaking = False
-        facts.timer_running = facts.playing = facts.rearmed = facts.recognising = False
-        return actions
 
     def _end(self) -> End:
         facts = self._facts

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from types import MappingProxyType
+from typing import Protocol
 
-from ivr.call.events import Ranked
-from ivr.call.rules import MENU_MOST, NON_THEMAS, Costs
+from ivr.call.ranking import RankedThema
+from ivr.call.rules import MENU_MOST, Costs
 
 
 @unique
@@ -38,15 +39,31 @@ class Decision:
     """For ``choose``: themas in menu order."""
     costs: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Expected seconds per action that was possible."""
-    ranking: tuple[Ranked, ...] = ()
+    ranking: tuple[RankedThema, ...] = ()
     confidence: float = 1.0
 
 
+class Policy(Protocol):
+    """Chooses an action for a ranking; :func:`decide` is the one in use and says what it takes."""
+
+    def __call__(
+        self,
+        ranking: Sequence[RankedThema],
+        *,
+        costs: Costs,
+        routable: frozenset[str],
+        confidence: float = 1.0,
+        may_repeat: bool = True,
+        may_propose: bool = True,
+    ) -> Decision:
+        """Return the decision and what it rests on."""
+
+
 def decide(
-    ranking: Sequence[Ranked],
+    ranking: Sequence[RankedThema],
     *,
     costs: Costs,
-    routable: frozenset[str] | None = None,
+    routable: frozenset[str],
     confidence: float = 1.0,
     may_repeat: bool = True,
     may_propose: bool = True,
@@ -57,7 +74,8 @@ def decide(
         ranking: Calibrated, likeliest first, non-themas included; empty when nothing was
             understood.
         costs: In seconds.
-        routable: Themas that have a group; ``None`` means every thema of the ranking.
+        routable: Themas that have a group. What else is ranked, the labels that are no thema among
+            it, belongs with the general group.
         confidence: The recogniser's, 0..1: how much there is to gain by asking again.
         may_repeat: Whether the caller may still be asked to say it again.
         may_propose: False once the caller has refused a proposal: then neither route nor
@@ -68,11 +86,7 @@ def decide(
         that keeps the caller's word: route, confirm, choose, repeat, human.
     """
     ranking = tuple(ranking)
-    themas = [
-        ranked
-        for ranked in ranking
-        if ranked.thema not in NON_THEMAS and (routable is None or ranked.thema in routable)
-    ]
+    themas = [ranked for ranked in ranking if ranked.thema in routable]
     spoken_of = sum(ranked.probability for ranked in themas)
     seconds: dict[str, float] = {}
     options: tuple[str, ...] = ()
@@ -114,7 +128,7 @@ def decide(
 
 
 def _cheapest_menu(
-    themas: Sequence[Ranked], costs: Costs, *, outof: float = 1.0
+    themas: Sequence[RankedThema], costs: Costs, *, outof: float = 1.0
 ) -> tuple[tuple[str, ...], float]:
     """Return the options, likeliest first, and the cost of the menu length that costs least.
 

@@ -10,12 +10,6 @@ from types import MappingProxyType
 MENU_MOST = 4
 """A spoken menu of more options than this is forgotten before it ends."""
 
-MENS = "mens"
-BUITEN_BEREIK = "buiten-bereik"
-ANDERE_TAAL = "andere-taal"
-NON_THEMAS = frozenset({MENS, BUITEN_BEREIK, ANDERE_TAAL})
-"""Labels of the classifier that are not routed on: the general group takes them."""
-
 
 @unique
 class Mode(StrEnum):

@@ -16,18 +16,30 @@ from ivr.call.policy import DecisionAction
 from ivr.call.states import CallState
 from ivr.call.states import CallState as S
 from ivr.call.steps import asking, choosing, ending, entries
-from ivr.call.steps.common import Entry, Guard, Step, nothing
+from ivr.call.steps.common import Consider, Entry, Guard, Step, nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """In ``state``, on ``event``, if ``when``: ``do``, then go to ``next``."""
+    """In ``state``, on ``event``, when it fits: ``do``, then go to ``next``."""
 
     state: CallState
     event: type[Event]
     when: Guard | None
     do: Step
     next: CallState | None
+    action: DecisionAction | None = None
+    """Only where the event is among :data:`CONSIDERED`; None fits whatever the policy says."""
+
+
+CONSIDERED: Mapping[tuple[CallState, type[Event]], Consider] = MappingProxyType(
+    {
+        (S.DECIDING, ev.ThemaRanked): asking.consider,
+        (S.CONFIRMING, ev.Digit): choosing.reconsider,
+        (S.CONFIRMING, ev.AnswerHeard): choosing.reconsider,
+    }
+)
+"""Where the policy is asked, once an event, before a row is chosen."""
 
 
 ENTRY: Mapping[CallState, Entry] = MappingProxyType(
@@ -111,35 +123,16 @@ TABLE: tuple[Row, ...] = (
     Row(S.LISTENING, ev.TimerExpired, None, asking.offer_menu_after_silence, S.MENU),
     # deciding
     Row(S.DECIDING, ev.ThemaRanked, asking.menu_decides, asking.decide_on_paper, S.MENU),
-    Row(
-        S.DECIDING,
-        ev.ThemaRanked,
-        asking.decided(DecisionAction.ROUTE),
-        asking.decide_route,
-        S.ANNOUNCING,
+    *(
+        Row(S.DECIDING, ev.ThemaRanked, None, do, to, action)
+        for action, do, to in (
+            (DecisionAction.ROUTE, asking.decide_route, S.ANNOUNCING),
+            (DecisionAction.CONFIRM, asking.decide_confirm, S.CONFIRMING),
+            (DecisionAction.CHOOSE, asking.decide_choose, S.MENU),
+            (DecisionAction.REPEAT, asking.decide_repeat, S.PROMPTING),
+            (DecisionAction.HUMAN, asking.decide_human, S.ANNOUNCING),
+        )
     ),
-    Row(
-        S.DECIDING,
-        ev.ThemaRanked,
-        asking.decided(DecisionAction.CONFIRM),
-        asking.decide_confirm,
-        S.CONFIRMING,
-    ),
-    Row(
-        S.DECIDING,
-        ev.ThemaRanked,
-        asking.decided(DecisionAction.CHOOSE),
-        asking.decide_choose,
-        S.MENU,
-    ),
-    Row(
-        S.DECIDING,
-        ev.ThemaRanked,
-        asking.decided(DecisionAction.REPEAT),
-        asking.decide_repeat,
-        S.PROMPTING,
-    ),
-    Row(S.DECIDING, ev.ThemaRanked, None, asking.decide_human, S.ANNOUNCING),
     Row(S.DECIDING, ev.RecognitionFailed, None, asking.forget_ranking, S.MENU),
     Row(S.DECIDING, ev.TimerExpired, None, asking.forget_ranking, S.MENU),
     *_ignored((S.DECIDING,), ev.SpeechStarted, ev.UtteranceEnded),
@@ -162,9 +155,10 @@ TABLE: tuple[Row, ...] = (
             Row(
                 S.CONFIRMING,
                 event,
-                choosing.says_no_and_asking_again_is_cheaper,
+                choosing.says_no,
                 choosing.drop_proposal_and_ask_again,
                 S.PROMPTING,
+                DecisionAction.REPEAT,
             ),
             Row(S.CONFIRMING, event, choosing.says_no, choosing.drop_proposal, S.MENU),
         )

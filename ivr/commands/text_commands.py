@@ -23,8 +23,8 @@ from intent.text import tokens
 from intent.training import DEFAULT_SEED, ModelVersion
 from intent.training import train as train_version
 from ivr.call.policy import Decision, decide
+from ivr.call.ranking import RankedThema, ranking_of
 from ivr.call.rules import Costs
-from ivr.engine.settling import to_ranking
 from ivr.errors import WegwijsError
 from ivr.files.embedded import embedded_dir
 from ivr.files.home import Home
@@ -85,7 +85,11 @@ def _decider(catalogue: Catalogue) -> Callable[[Classification], Decision]:
     """The decision policy with its default costs, as a call's first question meets it."""
     routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
     costs = Costs()
-    return lambda found: decide(to_ranking(found), costs=costs, routable=routable)
+    return lambda found: decide(_ranking(found), costs=costs, routable=routable)
+
+
+def _ranking(found: Classification) -> tuple[RankedThema, ...]:
+    return ranking_of((ranked.thema, ranked.probability) for ranked in found.ranking)
 
 
 def _seconds(costs: Costs) -> Seconds:
@@ -112,9 +116,7 @@ def classify(
     lines = _texts(texts, jsonl=jsonl)
     for text, confidence in lines:
         found = classifier.classify(text, confidence=confidence)
-        decision = decide(
-            to_ranking(found), costs=Costs(), routable=routable, confidence=confidence
-        )
+        decision = decide(_ranking(found), costs=Costs(), routable=routable, confidence=confidence)
         print(json.dumps(_as_json(text, found, decision), ensure_ascii=False), flush=True)
     return 0
 

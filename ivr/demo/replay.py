@@ -14,6 +14,7 @@ from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.machine import CallMachine, UndeclaredEventError
 from ivr.call.prompts import Prompt, SpokenPrompt
+from ivr.call.ranking import RankedThema
 from ivr.call.rules import CallRules
 from ivr.call.states import CallState
 
@@ -206,7 +207,7 @@ def _timeout(machine: CallMachine) -> ev.Event:
 
 
 def _ranked(understood: Understood) -> Make:
-    ranking = tuple(ev.Ranked(thema, share) for thema, share in understood.ranking)
+    ranking = tuple(RankedThema(thema, share) for thema, share in understood.ranking)
     return lambda machine: ev.ThemaRanked(
         epoch=machine.epoch, ranking=ranking, confidence=understood.confidence
     )

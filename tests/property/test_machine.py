@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.machine import CallMachine, UndeclaredEventError
+from ivr.call.policy import Decision, DecisionAction, decide
 from ivr.call.prompts import Prompt
+from ivr.call.ranking import RankedThema
 from ivr.call.rules import CallRules, Mode, Target, TransferMethod
 from ivr.call.states import CallState, Outcome
-from ivr.call.table import TABLE, rows_for
+from ivr.call.table import CONSIDERED, TABLE, rows_for
 
 THEMAS = ("belastingen", "energie", "mobiliteit", "onderwijs", "welzijn-zorg")
 LABELS = (*THEMAS, "mens", "buiten-bereik", "andere-taal")
@@ -56,12 +58,12 @@ class Observed:
 
 
 @st.composite
-def rankings(draw: st.DrawFn) -> tuple[ev.Ranked, ...]:
+def rankings(draw: st.DrawFn) -> tuple[RankedThema, ...]:
     weights = draw(st.lists(st.floats(0.001, 1.0), min_size=len(LABELS), max_size=len(LABELS)))
     power = draw(st.sampled_from([1, 8, 40]))
     weights = [weight**power + 1e-9 for weight in weights]
     total = sum(weights)
-    ranked = [ev.Ranked(t, min(1.0, w / total)) for t, w in zip(LABELS, weights, strict=True)]
+    ranked = [RankedThema(t, min(1.0, w / total)) for t, w in zip(LABELS, weights, strict=True)]
     return tuple(sorted(ranked, key=lambda r: -r.probability))
 
 
@@ -114,7 +116,7 @@ def next_event(draw: st.DrawFn, call: Observed) -> ev.Event:
         expected.append(ev.Digit("1"))
     for action in call.actions:
         if isinstance(action, act.Recognise) and action.epoch == machine.epoch:
-            if action.purpose is act.Purpose.QUESTION:
+            if machine.state is CallState.DECIDING:
                 ranking = draw(st.one_of(st.just(()), rankings(), rankings()))
                 confidence = draw(st.floats(0.0, 1.0))
                 expected += [
@@ -324,13 +326,14 @@ def test_no_row_can_never_be_reached() -> None:
     """
     Behind a row that always holds, a second row of the same pair would be dead.
     """
-    seen: set[tuple[CallState, type[ev.Event]]] = set()
+    seen: set[tuple[CallState, type[ev.Event], DecisionAction | None]] = set()
     dead = []
     for row in TABLE:
-        if (row.state, row.event) in seen:
+        pair = (row.state, row.event)
+        if {(*pair, None), (*pair, row.action)} & seen:
             dead.append((row.state, row.event.__name__, row.do.__name__))
         if row.when is None:
-            seen.add((row.state, row.event))
+            seen.add((*pair, row.action))
 
     assert [] == dead
 
@@ -346,3 +349,37 @@ def test_undeclared_event_raises_and_changes_nothing() -> None:
 
     assert "AnswerHeard" == raised.value.event_name
     assert (CallState.OFFERED, 0) == (machine.state, machine.epoch)
+
+
+def test_every_answer_of_the_policy_has_its_row() -> None:
+    """
+    Whatever it says to a ranking leads somewhere, and it is asked only where a row looks at it.
+    """
+    deciding = {row.action for row in rows_for(CallState.DECIDING, ev.ThemaRanked)}
+    looked_at = {(row.state, row.event) for row in TABLE if row.action is not None}
+
+    assert set(DecisionAction) <= deciding
+    assert looked_at == set(CONSIDERED)
+
+
+@given(calls(most=100))
+def test_the_policy_is_asked_once_a_ranking(call: Observed) -> None:
+    """
+    However many rows look at its answer: once for a question, and once more after a no.
+    """
+    asked: list[int] = []
+
+    def policy(*args: Any, **how: Any) -> Decision:
+        asked.append(1)
+        return decide(*args, **how)
+
+    machine = CallMachine(call.machine.rules, policy)
+    for event in call.events:
+        asked.clear()
+        state, stale = machine.state, machine.stale_replies
+        machine.handle(event)
+        ranked = isinstance(event, ev.ThemaRanked) and machine.stale_replies == stale
+
+        assert len(asked) <= ((state, type(event)) in CONSIDERED)
+        assert len(asked) == 1 or not ranked
+    assert call.machine.outcome is machine.outcome

@@ -9,11 +9,11 @@ from ivr.call import events as ev
 from ivr.call.actions import Action
 from ivr.call.events import Event
 from ivr.call.facts import Facts
-from ivr.call.policy import Decision, DecisionAction, decide
+from ivr.call.policy import Decision, Policy
 from ivr.call.prompts import Prompt
 from ivr.call.rules import Mode
 from ivr.call.states import Outcome
-from ivr.call.steps.common import Guard, plan_for, rearm, say
+from ivr.call.steps.common import plan_for, rearm, say
 
 _REFUSALS = {
     ev.Admission.FULL: 503,
@@ -115,9 +115,10 @@ def offer_menu_after_silence(facts: Facts, event: Event) -> Iterator[Action]:
     yield from forget_ranking(facts, event)
 
 
-def _decide(facts: Facts, event: Event) -> Decision:
+def consider(facts: Facts, event: Event, policy: Policy) -> Decision | None:
+    """Decide on the question's ranking."""
     assert isinstance(event, ev.ThemaRanked)
-    return decide(
+    return policy(
         event.ranking,
         costs=facts.rules.costs,
         routable=frozenset(facts.rules.groups) - set(facts.refused),
@@ -131,21 +132,12 @@ def menu_decides(facts: Facts, event: Event) -> bool:
     return facts.rules.mode is not Mode.ROUTE
 
 
-def decided(action: DecisionAction) -> Guard:
-    """Return the guard for one action of the policy."""
-
-    def guard(facts: Facts, event: Event) -> bool:
-        return _decide(facts, event).action is action
-
-    guard.__doc__ = f"Cheapest: {action.value}."
-    return guard
-
-
 def _note_decision(facts: Facts, event: Event, *, applied: bool) -> Iterator[Action]:
-    decision = _decide(facts, event)
-    facts.decision = decision
+    assert isinstance(event, ev.ThemaRanked)
+    assert facts.considered is not None
+    facts.decision = facts.considered
     if not (facts.rules.mode is Mode.COLLECT and not applied):
-        yield act.RecordDecision(decision=decision, applied=applied)
+        yield act.RecordDecision(decision=facts.decision, applied=applied, turn=event.turn)
 
 
 def decide_on_paper(facts: Facts, event: Event) -> Iterator[Action]:

@@ -10,8 +10,9 @@ from ivr.call.actions import Action
 from ivr.call.events import Event
 from ivr.call.facts import Facts
 from ivr.call.keuzemenu import chosen
-from ivr.call.policy import Decision, DecisionAction, decide
+from ivr.call.policy import Decision, Policy
 from ivr.call.prompts import Prompt, SpokenPrompt
+from ivr.call.ranking import RankedThema
 from ivr.call.steps.asking import ask_again_with_example
 from ivr.call.steps.common import attend, digit, plan_for, rearm, record_choice
 
@@ -29,25 +30,22 @@ def _says_no(event: Event) -> bool:
     )
 
 
-def _after_no(facts: Facts) -> Decision:
-    """Decide again on what is left, without proposing."""
+def reconsider(facts: Facts, event: Event, policy: Policy) -> Decision | None:
+    """After a no: decide again on what is left, without proposing."""
+    if not _says_no(event):
+        return None
     assert facts.decision is not None
     out = {*facts.refused, facts.decision.thema}
     left = [ranked for ranked in facts.decision.ranking if ranked.thema not in out]
     total = sum(ranked.probability for ranked in left) or 1.0
-    return decide(
-        [ev.Ranked(r.thema, min(1.0, r.probability / total)) for r in left],
+    return policy(
+        [RankedThema(r.thema, min(1.0, r.probability / total)) for r in left],
         costs=facts.rules.costs,
         routable=frozenset(facts.rules.groups) - out,
         confidence=facts.decision.confidence,
         may_repeat=facts.repeats < facts.rules.repeats_most,
         may_propose=False,
     )
-
-
-def says_no_and_asking_again_is_cheaper(facts: Facts, event: Event) -> bool:
-    """No (or key 2), and asking again is the cheapest."""
-    return _says_no(event) and _after_no(facts).action is DecisionAction.REPEAT
 
 
 def says_no(facts: Facts, event: Event) -> bool:
@@ -71,9 +69,9 @@ def drop_proposal_and_ask_again(facts: Facts, event: Event) -> Iterator[Action]:
 
 def drop_proposal(facts: Facts, event: Event) -> Iterator[Action]:
     """Never propose this thema again; offer the others."""
-    options = _after_no(facts).options
+    assert facts.considered is not None
     _refuse_proposal(facts)
-    facts.likeliest = options
+    facts.likeliest = facts.considered.options
     yield from ()
 
 
@@ -103,7 +101,7 @@ def speech_in_confirmation(facts: Facts, event: Event) -> Iterator[Action]:
 def wait_for_answer(facts: Facts, event: Event) -> Iterator[Action]:
     """The question is asked; a bounded wait for the answer."""
     facts.playing = False
-    yield from attend(facts, playing=False)
+    yield from attend(facts, playing=False, purpose=act.Purpose.ANSWER)
     yield from rearm(facts, facts.rules.timers.confirm_seconds)
 
 
@@ -115,7 +113,7 @@ def not_recognising(facts: Facts, event: Event) -> bool:
 def recognise_answer(facts: Facts, event: Event) -> Iterator[Action]:
     """Understand the answer."""
     facts.recognising = True
-    yield act.Recognise(epoch=facts.epoch, purpose=act.Purpose.ANSWER)
+    yield act.Recognise(epoch=facts.epoch)
 
 
 def wants_human(facts: Facts, event: Event) -> bool:

@@ -9,13 +9,15 @@ from ivr.call import events as ev
 from ivr.call.actions import Action
 from ivr.call.events import Event
 from ivr.call.facts import Facts
-from ivr.call.policy import DecisionAction
+from ivr.call.policy import Decision, DecisionAction, Policy
 from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.call.routing import attempts
 
 Step = Callable[[Facts, Event], Iterable[Action]]
 Guard = Callable[[Facts, Event], bool]
 Entry = Callable[[Facts], Iterable[Action]]
+Consider = Callable[[Facts, Event, Policy], Decision | None]
+"""Asks the policy what to do on an event; changes nothing."""
 
 
 def nothing(facts: Facts, event: Event) -> Iterator[Action]:
@@ -42,10 +44,12 @@ def rearm(facts: Facts, seconds: float) -> Iterator[Action]:
         yield from timer(facts, seconds)
 
 
-def attend(facts: Facts, *, playing: bool) -> Iterator[Action]:
+def attend(
+    facts: Facts, *, playing: bool, purpose: act.Purpose = act.Purpose.QUESTION
+) -> Iterator[Action]:
     """Let the caller's turn begin."""
     facts.attending = True
-    yield act.Attend(playing=playing)
+    yield act.Attend(playing=playing, purpose=purpose)
 
 
 def say(prompt: Prompt) -> tuple[SpokenPrompt, ...]:
@@ -88,4 +92,5 @@ def record_choice(facts: Facts, event: Event) -> Iterator[Action]:
         action=DecisionAction.HUMAN if facts.thema is None else DecisionAction.ROUTE,
         thema=facts.thema,
         group=facts.group or facts.rules.general,
+        turn=event.turn if isinstance(event, ev.AnswerHeard) else None,
     )

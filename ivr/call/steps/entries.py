@@ -9,7 +9,23 @@ from ivr.call.actions import Action
 from ivr.call.facts import Facts
 from ivr.call.keuzemenu import menu_options
 from ivr.call.prompts import Prompt, SpokenPrompt
+from ivr.call.states import CallState
 from ivr.call.steps.common import attend, play, say, timer
+
+
+def leave(facts: Facts, to: CallState) -> Iterator[Action]:
+    """End what the state being left has begun."""
+    if facts.timer_running:
+        yield act.CancelTimer()
+    if facts.playing:
+        yield act.StopPrompt()
+    # Speech that interrupts the question is the question: its turn goes on. And a turn that
+    # is to be understood must not be forgotten before.
+    if facts.attending and to not in (CallState.LISTENING, CallState.DECIDING):
+        yield act.Ignore()
+        facts.attending = False
+        facts.speaking = False
+    facts.timer_running = facts.playing = facts.rearmed = facts.recognising = False
 
 
 def enter_nothing(facts: Facts) -> Iterator[Action]:
@@ -51,7 +67,7 @@ def enter_deciding(facts: Facts) -> Iterator[Action]:
     facts.speaking = False
     facts.recognising = True
     facts.attending = False
-    yield act.Recognise(epoch=facts.epoch, purpose=act.Purpose.QUESTION)
+    yield act.Recognise(epoch=facts.epoch)
     yield act.Ignore()
     yield from timer(facts, facts.rules.timers.deciding_seconds)
 
@@ -61,7 +77,7 @@ def enter_confirming(facts: Facts) -> Iterator[Action]:
     assert facts.decision is not None
     yield from play(facts, SpokenPrompt(prompt=Prompt.CONFIRM, thema=facts.decision.thema))
     if facts.rules.barge_in:
-        yield from attend(facts, playing=True)
+        yield from attend(facts, playing=True, purpose=act.Purpose.ANSWER)
     yield from timer(facts, facts.rules.timers.prompt_seconds)
 
 

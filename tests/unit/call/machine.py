@@ -8,6 +8,7 @@ from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.machine import CallMachine
 from ivr.call.prompts import Prompt, SpokenPrompt
+from ivr.call.ranking import RankedThema
 from ivr.call.rules import CallRules, Target, TransferMethod
 from ivr.call.states import CallState
 
@@ -29,10 +30,10 @@ BRIDGES = replace(
 )
 
 
-def ranking(best: str, probability: float) -> tuple[ev.Ranked, ...]:
+def ranking(best: str, probability: float) -> tuple[RankedThema, ...]:
     """``best`` with its probability; the other themas share the rest."""
     share = (1.0 - probability) / (len(THEMAS) - 1)
-    ranked = [ev.Ranked(t, probability if t == best else share) for t in THEMAS]
+    ranked = [RankedThema(t, probability if t == best else share) for t in THEMAS]
     return tuple(sorted(ranked, key=lambda r: -r.probability))
 
 

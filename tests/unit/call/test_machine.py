@@ -6,6 +6,7 @@ import pytest
 
 from ivr.call import actions as act
 from ivr.call import events as ev
+from ivr.call.ranking import RankedThema
 from ivr.call.rules import CallRules
 from ivr.call.states import CallState, Outcome
 from ivr.call.table import TABLE, rows_for
@@ -82,11 +83,11 @@ def test_digit_is_not_shown() -> None:
 @pytest.mark.parametrize(
     "ranked",
     [
-        (ev.Ranked("energie", 0.7), ev.Ranked("onderwijs", 0.7)),
-        (ev.Ranked("energie", 0.2), ev.Ranked("onderwijs", 0.7)),
+        (RankedThema("energie", 0.7), RankedThema("onderwijs", 0.7)),
+        (RankedThema("energie", 0.2), RankedThema("onderwijs", 0.7)),
     ],
 )
-def test_ranking_that_is_none_is_refused(ranked: tuple[ev.Ranked, ...]) -> None:
+def test_ranking_that_is_none_is_refused(ranked: tuple[RankedThema, ...]) -> None:
     """
     More than everything, or out of order.
     """
@@ -100,7 +101,7 @@ def test_probability_that_is_none_is_refused(probability: float) -> None:
     NaN too: it compares with nothing, and no cost would be right.
     """
     with pytest.raises(ValueError, match="energie"):
-        ev.Ranked("energie", probability)
+        RankedThema("energie", probability)
 
 
 def test_rules_without_themas_lead_to_a_human() -> None:

@@ -99,7 +99,7 @@ def test_answer_may_interrupt_the_proposal() -> None:
     confirm = act.StartTimer(seconds=TIMERS.confirm_seconds, epoch=talk.epoch)
 
     assert [act.StopPrompt(), confirm] == talk.send(ev.SpeechStarted())
-    recognise = act.Recognise(epoch=talk.epoch, purpose=act.Purpose.ANSWER)
+    recognise = act.Recognise(epoch=talk.epoch)
     assert [recognise] == talk.send(ev.UtteranceEnded())
     assert [] == talk.send(ev.UtteranceEnded())
 
@@ -111,7 +111,7 @@ def test_waiting_for_the_answer_begins_after_the_proposal() -> None:
     talk = call_in(CallState.CONFIRMING)
 
     assert [
-        act.Attend(playing=False),
+        act.Attend(playing=False, purpose=act.Purpose.ANSWER),
         act.StartTimer(seconds=TIMERS.confirm_seconds, epoch=talk.epoch),
     ] == talk.prompt_finished()
     assert [] == talk.send(ev.SpeechStarted())

@@ -9,6 +9,7 @@ import pytest
 from ivr.call import actions as act
 from ivr.call import events as ev
 from ivr.call.prompts import Prompt, SpokenPrompt
+from ivr.call.ranking import RankedThema
 from ivr.call.rules import Mode
 from ivr.call.states import CallState, Outcome
 from tests.unit.call.machine import RULES, call_in, prompts, ranking, uri
@@ -182,7 +183,7 @@ def test_end_of_the_turn_is_recognised_within_a_deadline() -> None:
 
     assert [
         act.CancelTimer(),
-        act.Recognise(epoch=talk.epoch, purpose=act.Purpose.QUESTION),
+        act.Recognise(epoch=talk.epoch),
         act.Ignore(),
         act.StartTimer(seconds=TIMERS.deciding_seconds, epoch=talk.epoch),
     ] == actions
@@ -255,7 +256,7 @@ def test_several_likely_themas_are_offered() -> None:
     """
     talk = call_in(CallState.DECIDING)
     ranked = tuple(
-        ev.Ranked(t, p)
+        RankedThema(t, p)
         for t, p in zip(
             ("onderwijs", "mobiliteit", "energie", "belastingen", "welzijn-zorg"),
             (0.26, 0.25, 0.24, 0.24, 0.01),
@@ -290,7 +291,7 @@ def test_who_is_not_served_by_a_thema_gets_a_human(label: str) -> None:
     Asked for one, not ours, or not Dutch: the general group, without more questions.
     """
     talk = call_in(CallState.DECIDING)
-    ranked = (ev.Ranked(label, 0.95), ev.Ranked("energie", 0.05))
+    ranked = (RankedThema(label, 0.95), RankedThema("energie", 0.05))
     talk.send(ev.ThemaRanked(epoch=talk.epoch, ranking=ranked))
 
     assert CallState.ANNOUNCING is talk.state
