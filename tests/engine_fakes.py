@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -20,7 +21,15 @@ from asr.recogniser import Alternative, Capabilities, Partial, Recogniser, Trans
 from intent.classifier import Classification, Ranked
 from ivr.call.prompts import Prompt, SpokenPrompt
 from ivr.errors import PromptError
-from ivr.ports import AudioEvent, InbandDigit, Pcm, SpeechStarted, UtteranceEnded
+from ivr.ports import (
+    AudioEvent,
+    InbandDigit,
+    Pcm,
+    Recognised,
+    SpeechStarted,
+    TurnListener,
+    UtteranceEnded,
+)
 from ivr.ports.records import ContactRecord
 
 CHUNK_SECONDS = 0.1
@@ -138,6 +147,73 @@ class FakeSpeechEngine:
 
     def close(self) -> None:
         """See :class:`asr.recogniser.SpeechEngine`."""
+
+
+class FakeRecognition:
+    """Recognition of one turn, and its recogniser: does what the test says.
+
+    Attributes:
+        listener: Of the last turn that was opened.
+        on_hurry: What it has when it is hurried.
+        on_give_up: What it has at the deadline; by default a failure.
+    """
+
+    name = "fake"
+    model = "fake-1"
+
+    def __init__(self, patience_seconds: float | None = None) -> None:
+        self.patience_seconds = patience_seconds
+        self.listener: TurnListener = Results()
+        self.on_hurry: Recognised | None = None
+        self.on_give_up = Recognised(failure="recogniser_late")
+        self.fed = 0
+        self.finished = 0
+        self.cancelled = False
+
+    def open(self, listener: TurnListener) -> FakeRecognition:
+        """See :class:`ivr.ports.Recognition`."""
+        self.listener = listener
+        return self
+
+    def feed(self, pcm: Pcm) -> None:
+        """See :class:`ivr.ports.TurnRecogniser`."""
+        self.fed += len(pcm)
+
+    def finish(self) -> None:
+        """See :class:`ivr.ports.TurnRecogniser`."""
+        self.finished += 1
+
+    def hurry(self) -> Recognised | None:
+        """See :class:`ivr.ports.TurnRecogniser`."""
+        return self.on_hurry
+
+    def give_up(self) -> Recognised:
+        """See :class:`ivr.ports.TurnRecogniser`."""
+        return self.on_give_up
+
+    def cancel(self) -> None:
+        """See :class:`ivr.ports.TurnRecogniser`."""
+        self.cancelled = True
+
+
+class Results:
+    """Listens to a turn on any thread, and counts what it is told."""
+
+    def __init__(self) -> None:
+        self.all: list[Recognised] = []
+        self.partials: list[str] = []
+        self.first = threading.Event()
+        self.first_partial = threading.Event()
+
+    def partial(self, partial: Partial) -> None:
+        """See :class:`ivr.ports.TurnListener`."""
+        self.partials.append(partial.text)
+        self.first_partial.set()
+
+    def recognised(self, result: Recognised) -> None:
+        """See :class:`ivr.ports.TurnListener`."""
+        self.all.append(result)
+        self.first.set()
 
 
 def ranking(best: str, probability: float, others: Sequence[str] = THEMAS) -> tuple[Ranked, ...]:

@@ -1,4 +1,5 @@
 """Runs call machines: feeds them what telephony, audio and recognition report, does what they ask.
 
-Holds the ports (Protocols) behind which the adapters live, and no adapter.
+Knows its neighbours by the ports of ``ivr.ports`` only. ``engine`` has all calls, ``call`` one of
+them, ``turns`` and ``turn`` what its caller says; ``recognition`` joins the speech engines.
 """

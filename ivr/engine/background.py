@@ -10,18 +10,22 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from time import perf_counter
 
+from asr.recogniser import SpeechEngine, Transcript
 from ivr.audio import recording
-from ivr.engine.guarded import Use
-from ivr.engine.passes import Reading
+from ivr.engine.checked import CheckedRecogniser, EngineFailedError
+from ivr.engine.guarded import EngineGuard, Use
 from ivr.engine.register import Recorded
-from ivr.engine.second import SecondPass, read
 from ivr.engine.workers import Threads, Workers
 from ivr.errors import AudioFormatError
+from ivr.ports import EngineReading, Pcm
 
 _LOWEST_PRIORITY = 19
 _LOOK_SECONDS = 1.0
 """How often a pass that waits for its chance looks whether the process ends."""
+_PIECE_SAMPLES = 8000
+"""A second of audio at a time: between two pieces a pass can be given up."""
 _STUCK_SECONDS = 600.0
 """At the lowest priority a busy machine may take minutes over half a minute of speech."""
 
@@ -30,7 +34,8 @@ class BackgroundPass:
     """The queue and its thread. Any thread.
 
     Args:
-        second: The engine; its breaker holds here too.
+        engine: Loaded.
+        guard: Its breaker, which counts what happens while callers wait, too.
         heard: Told each reading, on the background thread.
         share_of_calls: 0..1.
         most_waiting: Further recordings are dropped and counted.
@@ -41,15 +46,17 @@ class BackgroundPass:
 
     def __init__(
         self,
-        second: SecondPass,
-        heard: Callable[[Recorded, Reading], None],
+        engine: SpeechEngine,
+        guard: EngineGuard,
+        heard: Callable[[Recorded, EngineReading], None],
         *,
         share_of_calls: float,
         most_waiting: int,
         is_quiet: Callable[[float], bool],
         threads: Threads | None = None,
     ) -> None:
-        self._second = second
+        self._engine = engine
+        self._guard = guard
         self._heard = heard
         self._share_of_calls = share_of_calls
         self._most_waiting = most_waiting
@@ -121,17 +128,42 @@ class BackgroundPass:
             use.abandoned()
             self._count("gone")
             return
-        reading = read(use, self._second.guarded, pcm, "background", self._may_go_on)
+        reading = self._read(use, pcm)
         if reading is None:
             self._count("dropped")
             return
         self._count("failed" if reading.transcript is None else "done")
         self._heard(recorded, reading)
 
+    def _read(self, use: Use, pcm: Pcm) -> EngineReading | None:
+        """Run a whole turn through the engine; None when it was given up."""
+        began = perf_counter()
+        engine, recogniser = self._engine, CheckedRecogniser(self._engine)
+        transcript: Transcript | None = None
+        failure = ""
+        try:
+            for start in range(0, len(pcm), _PIECE_SAMPLES):
+                if not self._may_go_on():
+                    use.abandoned()
+                    return None
+                recogniser.accept(pcm[start : start + _PIECE_SAMPLES])
+            if not self._may_go_on():
+                use.abandoned()
+                return None
+            transcript = recogniser.finish()
+            use.done()
+        except EngineFailedError as error:
+            failure = error.code
+            use.failed()
+        finally:
+            recogniser.close()
+        seconds = perf_counter() - began
+        return EngineReading("background", engine.name, engine.model, transcript, failure, seconds)
+
     def _use(self) -> Use | None:
         """Wait until the engine's breaker permits it; None when the process ends before."""
         while not self._stopped.is_set():
-            use = self._second.guarded.begin(counts=False)
+            use = self._guard.begin(counts=False)
             if use is not None:
                 return use
             self._stopped.wait(_LOOK_SECONDS)

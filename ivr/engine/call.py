@@ -17,14 +17,14 @@ from ivr.call import events as ev
 from ivr.call.confirmation import read_answer
 from ivr.call.machine import CallMachine, UndeclaredEventError
 from ivr.call.prompts import SpokenPrompt
+from ivr.call.ranking import ranking_of
 from ivr.call.states import CallState, Outcome
 from ivr.engine.handover import Handover
-from ivr.engine.hearing import Hearing
 from ivr.engine.keys import Keys
 from ivr.engine.register import CallRegister
-from ivr.engine.session import Heard
-from ivr.engine.settling import to_ranking
 from ivr.engine.tools import Tools
+from ivr.engine.turn import Heard
+from ivr.engine.turns import Turns
 from ivr.errors import WegwijsError
 from ivr.lines.line import Line
 
@@ -65,24 +65,12 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._forgetting: asyncio.TimerHandle | None = None
-        self._hearing = Hearing(
-            tools.loop,
-            tools.ears,
-            tools.recognition,
-            tools.recognition_deadline_seconds,
-            line,
-            register,
-            tools.background,
-            understood=self._understood,
-            idle=self._perhaps_gone,
-        )
+        self._turns = Turns(tools, line, register, heard=self._turn_heard, idle=self._perhaps_gone)
         self._keys = Keys()
         self._handover = Handover(leg, register, tools.observer, self.handle)
         self._open_since = float("inf")
         """On the loop's clock; what the audio thread told before is about somebody else's audio:
         a slot is used again by the next call."""
-        self._last_energy_seconds: float | None = None
-        """On the slot's clock; set from the end of a turn to our next prompt."""
         self._events: deque[ev.Event] = deque()
         self._handling = False
         self._failing = False
@@ -121,7 +109,7 @@ class Call:
             case ports.MediaReady(slot=slot):
                 self._media_ready(slot)
             case ports.PlayStarted(at_seconds=at_seconds):
-                self._prompt_heard(at_seconds)
+                self._turns.prompt_heard(at_seconds)
             case ports.PlayFinished(token=token):
                 self.handle(ev.PromptFinished(epoch=token))
             case ports.DigitPressed(digit=digit):
@@ -146,11 +134,11 @@ class Call:
             return
         match event:
             case ports.SpeechStarted():
-                if told_at >= self._hearing.since:
+                if self._turns.is_of_the_turn(told_at):
                     self.handle(ev.SpeechStarted())
             case ports.UtteranceEnded():
-                if told_at >= self._hearing.since:
-                    self._turn_ended(event)
+                if self._turns.is_of_the_turn(told_at):
+                    self._turns.ended(event)
                     self.handle(ev.UtteranceEnded())
             case ports.InbandDigit(digit=digit):
                 self._key(digit, inband=True)
@@ -260,17 +248,16 @@ class Call:
                 self._play(prompts, epoch)
             case act.StopPrompt():
                 self._leg.stop_playing()
-            case act.Attend(playing=playing):
+            case act.Attend(playing=playing, purpose=purpose):
                 if self._slot is not None:
-                    confirming = self._machine.state is CallState.CONFIRMING
-                    self._hearing.attend(self._slot, playing=playing, confirming=confirming)
+                    self._turns.attend(self._slot, playing=playing, purpose=purpose)
             case act.Ignore():
-                self._hearing.ignore(self._slot)
+                self._turns.ignore(self._slot)
             case act.Recognise(epoch=epoch):
-                if not self._hearing.recognise(action, self._slot):
+                if not self._turns.finish(epoch, self._slot):
                     self.handle(ev.RecognitionFailed(epoch=epoch))
-            case act.RecordDecision(decision=decision, applied=applied):
-                self._register.decided(decision, applied=applied)
+            case act.RecordDecision(decision=decision, applied=applied, turn=turn):
+                self._register.decided(decision, applied=applied, turn=turn)
                 self._tools.observer.decided(self.line.number, decision.action, applied)
             case act.RecordChoice():
                 self._register.chosen(action)
@@ -314,16 +301,6 @@ class Call:
             return
         self._leg.play(wavs, token=epoch)
 
-    def _prompt_heard(self, at_seconds: float) -> None:
-        if self._last_energy_seconds is not None:
-            seconds = max(0.0, at_seconds - self._last_energy_seconds)
-            self._last_energy_seconds = None
-            self._stage("dead_air", seconds)
-
-    def _stage(self, stage: str, seconds: float) -> None:
-        self._tools.observer.stage_measured(self.line.number, stage, seconds)
-        self._register.stage(stage, seconds)
-
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -331,42 +308,34 @@ class Call:
 
     # --- hearing ------------------------------------------------------------------------------
 
-    def _turn_ended(self, event: ports.UtteranceEnded) -> None:
-        self._last_energy_seconds = event.last_energy_seconds
-        self._register.turn_ended()
-        self._stage("endpoint", event.at_seconds - event.last_energy_seconds)
-
-    def _understood(self, action: act.Recognise, heard: Heard) -> None:
+    def _turn_heard(self, epoch: int, heard: Heard) -> None:
         if self._ended:
             return
-        self._stage("recognition", heard.recognition_seconds)
-        if heard.second_pass_seconds is not None:
-            self._stage("second_pass", heard.second_pass_seconds)
         if heard.failure:
             self._tools.observer.failed(heard.failure)
-        text = heard.transcript.text if heard.transcript is not None else ""
-        confidence = heard.transcript.confidence if heard.transcript is not None else 0.0
-        if action.purpose is act.Purpose.ANSWER:
-            if heard.transcript is None:
-                self.handle(ev.RecognitionFailed(epoch=action.epoch))
-            else:
-                self.handle(ev.AnswerHeard(epoch=action.epoch, answer=read_answer(text)))
-            return
-        if heard.transcript is None or (text and heard.classification is None):
-            self.handle(ev.RecognitionFailed(epoch=action.epoch))
-            return
-        ranking: tuple[ev.Ranked, ...] = ()
-        if heard.classification is not None:
-            self._stage("classification", heard.classification_seconds)
-            ranking = to_ranking(heard.classification)
+        self.handle(self._event_of(epoch, heard))
+
+    def _event_of(self, epoch: int, heard: Heard) -> ev.Event:
+        """What the machine is told of a turn that was heard."""
+        words, turn = heard.transcript, heard.number
+        if words is None:
+            return ev.RecognitionFailed(epoch=epoch)
+        if heard.purpose is act.Purpose.ANSWER:
+            return ev.AnswerHeard(epoch=epoch, answer=read_answer(words.text), turn=turn)
+        if not words.text:
+            return ev.ThemaRanked(epoch=epoch, ranking=(), confidence=words.confidence, turn=turn)
+        if heard.classification is None:
+            return ev.RecognitionFailed(epoch=epoch)
         try:
-            ranked = ev.ThemaRanked(epoch=action.epoch, ranking=ranking, confidence=confidence)
+            ranked = heard.classification.ranking
+            ranking = ranking_of((r.thema, r.probability) for r in ranked)
+            return ev.ThemaRanked(
+                epoch=epoch, ranking=ranking, confidence=words.confidence, turn=turn
+            )
         except ValueError:
             # What a classifier gives may be no ranking at all.
             self._tools.observer.failed("ranking")
-            self.handle(ev.RecognitionFailed(epoch=action.epoch))
-            return
-        self.handle(ranked)
+            return ev.RecognitionFailed(epoch=epoch)
 
     # --- ending -------------------------------------------------------------------------------
 
@@ -375,10 +344,10 @@ class Call:
         if self._limit is not None:
             self._limit.cancel()
         self._cancel_timer()
-        self._hearing.ignore(None)
+        self._turns.ignore(None)
         self._handover.call_ended(end.outcome)
         self._register.ended(end)
-        self._hearing.call_ended()
+        self._turns.call_ended()
         seconds = self._tools.loop.time() - self._began
         self._tools.observer.call_ended(self.line.number, end.outcome, end.reason, seconds)
         self._tools.observer.state_changed(self.line.number, CallState.ENDED, None)
@@ -396,7 +365,7 @@ class Call:
             self._slot = None
 
     def _perhaps_gone(self) -> None:
-        if self._ended and self._leg_gone and not self._hearing.is_busy and not self._gone:
+        if self._ended and self._leg_gone and not self._turns.is_busy and not self._gone:
             self._gone = True
             if self._forgetting is not None:
                 self._forgetting.cancel()

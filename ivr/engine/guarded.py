@@ -1,34 +1,26 @@
-"""A speech engine behind its circuit breaker: whatever it does, a call gets a word for it.
-
-The only place of the phone service where an engine's own code is called.
-"""
+"""A speech engine behind its circuit breaker: one that fails again and again is left alone."""
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum, unique
 from time import monotonic
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from asr.errors import AsrError
-from asr.recogniser import Alternative, Partial, Recogniser, SpeechEngine, Transcript, Word
+from asr.recogniser import Partial
 from ivr.engine.breaker import BreakerRules, BreakerState, CircuitBreaker, Permit
+from ivr.engine.checked import HEARD_NOTHING
+from ivr.engine.pooled import BUSY
+from ivr.ports import Pcm, Recognised, Recognition, TurnListener, TurnRecogniser
 
 _log = structlog.get_logger("wegwijs.recognition")
 
 SUSPENDED = "recogniser_suspended"
 """Code of a turn for which the engine was not asked, because its breaker is not closed."""
-LATE = "recogniser_late"
-GARBAGE = "recogniser_garbage"
-"""Code of an engine that returned what its port does not allow."""
-_CRASHED = "recogniser_crashed"
 
 
 @unique
@@ -38,18 +30,6 @@ class Place(StrEnum):
     FIRST = "first"
     """Listens while the caller speaks, and decides."""
     SECOND = "second"
-
-
-class UseFailedError(Exception):
-    """A use of an engine failed.
-
-    Attributes:
-        code: A fixed word: an engine's own message may quote the caller.
-    """
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +44,29 @@ class EngineHealth:
     """Uses that are over, by result: ``done``, ``failed``, ``late``, ``abandoned``, ``refused``."""
 
 
-class GuardedEngine:
-    """A loaded engine, its breaker and the count of its uses. Any thread.
+class EngineGuard:
+    """The breaker of one engine, and the count of its uses. Any thread.
 
     Args:
-        engine: Loaded.
         place: First or second.
-        rules: Of its breaker.
+        engine: Its name.
+        model: Its model.
+        rules: Of the breaker.
         clock: Seconds, never going back.
     """
 
     def __init__(
         self,
-        engine: SpeechEngine,
         place: Place,
+        engine: str,
+        model: str,
         rules: BreakerRules,
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self.engine = engine
         self.place = place
+        self.engine = engine
+        self.model = model
         self._breaker = CircuitBreaker(rules)
         self._clock = clock
         self._lock = threading.Lock()
@@ -106,12 +89,12 @@ class GuardedEngine:
         return Use(self, permit)
 
     def health(self) -> EngineHealth:
-        """Its state at this moment."""
+        """The engine's state at this moment."""
         with self._lock:
             return EngineHealth(
                 place=self.place,
-                engine=self.engine.name,
-                model=self.engine.model,
+                engine=self.engine,
+                model=self.model,
                 state=self._breaker.state(self._clock()),
                 uses=dict(self._uses),
             )
@@ -137,57 +120,31 @@ class GuardedEngine:
         tell(
             "recogniser_breaker",
             recogniser=self.place.value,
-            engine=self.engine.name,
-            model=self.engine.model,
+            engine=self.engine,
+            model=self.model,
             state=state.value,
             because=because,
         )
 
 
 class Use:
-    """One turn of one caller with an engine. Made by :meth:`GuardedEngine.begin`.
+    """Leave to use an engine once, and how that ended: only the first verdict counts. Any thread.
 
-    :meth:`accept`, :meth:`finish` and :meth:`close` on one thread at a time; the verdicts from
-    any thread, and only the first counts.
+    Made by :meth:`EngineGuard.begin`.
     """
 
-    def __init__(self, guarded: GuardedEngine, permit: Permit) -> None:
-        self._guarded = guarded
+    def __init__(self, guard: EngineGuard, permit: Permit) -> None:
+        self._guard = guard
         self._permit = permit
         self._lock = threading.Lock()
         self._is_over = False
-        self._recogniser: Recogniser | None = None
 
-    def accept(self, pcm: NDArray[np.int16]) -> Partial | None:
-        """Hear the next samples, 8000 Hz mono; the first ones open the recogniser.
-
-        Raises:
-            UseFailedError: The engine broke.
-        """
-        try:
-            if self._recogniser is None:
-                self._recogniser = self._guarded.engine.open()
-            return checked_partial(self._recogniser.accept(pcm))
-        except BaseException as error:
-            raise self._failed(error) from None
-
-    def finish(self) -> Transcript:
-        """End the utterance.
-
-        Raises:
-            UseFailedError: The engine broke, or heard no sample.
-        """
-        try:
-            if self._recogniser is None:
-                raise UseFailedError("recogniser_heard_nothing")
-            transcript = checked_transcript(self._recogniser.finish())
-        except BaseException as error:
-            raise self._failed(error) from None
+    def done(self) -> None:
+        """It gave a transcript."""
         self._over("done")
-        return transcript
 
     def failed(self) -> None:
-        """It could not keep up."""
+        """It broke, or could not keep up."""
         self._over("failed")
 
     def late(self) -> None:
@@ -198,102 +155,97 @@ class Use:
         """Nobody waits any more; nothing was learned of the engine."""
         self._over("abandoned")
 
-    def close(self) -> None:
-        """Give the recogniser back."""
-        recogniser, self._recogniser = self._recogniser, None
-        if recogniser is not None:
-            try:
-                recogniser.close()
-            except BaseException:
-                # It is given up either way; the result that it gave stands.
-                return
-
-    def _failed(self, error: BaseException) -> UseFailedError:
-        self._over("failed")
-        if isinstance(error, UseFailedError):
-            return error
-        # An error that has a code we know; the message of any other may quote the caller.
-        return UseFailedError(error.code if isinstance(error, AsrError) else _CRASHED)
-
     def _over(self, result: str) -> None:
         with self._lock:
             if self._is_over:
                 return
             self._is_over = True
-        self._guarded.ended(self._permit, result)
+        self._guard.ended(self._permit, result)
 
 
-def checked_partial(value: object) -> Partial | None:
-    """Return the partial as the port promises it.
+class GuardedRecognition:
+    """An engine that its breaker keeps from turns that it would only fail. Any thread.
 
-    Raises:
-        UseFailedError: It is something else.
+    Args:
+        inner: The engine.
+        guard: Its breaker.
     """
-    if value is None:
-        return None
-    if not (
-        isinstance(value, Partial)
-        and isinstance(value.text, str)
-        and isinstance(value.stable_text, str)
-        and isinstance(value.words, tuple)
-    ):
-        raise UseFailedError(GARBAGE)
-    return replace(
-        value,
-        confidence=_share(value.confidence),
-        words=tuple(_word(word) for word in value.words),
-    )
+
+    def __init__(self, inner: Recognition, guard: EngineGuard) -> None:
+        self._inner = inner
+        self._guard = guard
+
+    @property
+    def name(self) -> str:
+        """The engine's."""
+        return self._inner.name
+
+    @property
+    def model(self) -> str:
+        """The engine's."""
+        return self._inner.model
+
+    @property
+    def patience_seconds(self) -> float | None:
+        """The engine's."""
+        return self._inner.patience_seconds
+
+    def open(self, listener: TurnListener) -> TurnRecogniser:
+        """Begin a turn; the breaker is asked with its first audio."""
+        return _GuardedTurn(self._inner, self._guard, listener)
 
 
-def checked_transcript(value: object) -> Transcript:
-    """Return the transcript as the port promises it; confidences are bounded to 0..1.
+class _GuardedTurn:
+    """One turn: a :class:`TurnRecogniser`, and what listens to the engine."""
 
-    Raises:
-        UseFailedError: It is something else.
-    """
-    if not (
-        isinstance(value, Transcript)
-        and isinstance(value.text, str)
-        and isinstance(value.engine, str)
-        and isinstance(value.model, str)
-        and isinstance(value.words, tuple)
-        and isinstance(value.alternatives, tuple)
-    ):
-        raise UseFailedError(GARBAGE)
-    return replace(
-        value,
-        confidence=_share(value.confidence),
-        words=tuple(_word(word) for word in value.words),
-        alternatives=tuple(_alternative(reading) for reading in value.alternatives),
-        is_fallback=bool(value.is_fallback),
-    )
+    def __init__(self, inner: Recognition, guard: EngineGuard, listener: TurnListener) -> None:
+        self._guard = guard
+        self._listener = listener
+        self._use: Use | None = None
+        self._is_refused = False
+        self._turn = inner.open(self)
 
+    def feed(self, pcm: Pcm) -> None:
+        # Asked here, and not where the engine works: where its threads are all stuck, the breaker
+        # must learn that a turn came to nothing.
+        if self._use is None and not self._is_refused:
+            self._use = self._guard.begin()
+            self._is_refused = self._use is None
+        if not self._is_refused:
+            self._turn.feed(pcm)
 
-def _word(word: object) -> Word:
-    if not (isinstance(word, Word) and isinstance(word.text, str)):
-        raise UseFailedError(GARBAGE)
-    start, end = _number(word.start_seconds), _number(word.end_seconds)
-    return Word(word.text, start, end, _share(word.confidence))
+    def finish(self) -> None:
+        if self._is_refused:
+            self._listener.recognised(Recognised(failure=SUSPENDED))
+        else:
+            self._turn.finish()
 
+    def hurry(self) -> Recognised | None:
+        return self._turn.hurry()
 
-def _alternative(reading: object) -> Alternative:
-    if not (isinstance(reading, Alternative) and isinstance(reading.text, str)):
-        raise UseFailedError(GARBAGE)
-    return Alternative(reading.text, _share(reading.confidence))
+    def give_up(self) -> Recognised:
+        if self._is_refused:
+            return Recognised(failure=SUSPENDED)
+        result = self._turn.give_up()
+        if self._use is not None:
+            # Changes nothing where the engine was done in time, and only the news is late.
+            self._use.late()
+        return result
 
+    def cancel(self) -> None:
+        self._turn.cancel()
+        if self._use is not None:
+            self._use.abandoned()
 
-def _share(value: object) -> float:
-    return min(1.0, max(0.0, _number(value)))
+    def partial(self, partial: Partial) -> None:
+        self._listener.partial(partial)
 
-
-def _number(value: object) -> float:
-    # NumPy's scalars are no floats to Python, and a NaN is no number to anybody.
-    if isinstance(value, bool | str) or value is None:
-        raise UseFailedError(GARBAGE)
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise UseFailedError(GARBAGE) from None
-    if not math.isfinite(number):
-        raise UseFailedError(GARBAGE)
-    return number
+    def recognised(self, result: Recognised) -> None:
+        if self._use is not None:
+            if not result.failure:
+                self._use.done()
+            elif result.failure in (BUSY, HEARD_NOTHING):
+                self._use.abandoned()
+            else:
+                self._use.failed()
+        self._listener.recognised(result)

@@ -1,24 +1,21 @@
-"""Recognition beside the calls: a bounded pool of threads, one session per caller turn.
-
-Audio goes in while the caller speaks; partial transcripts are classified as they come, so that
-the pause which ends the turn can fit the certainty reached. The result is awaited by callback,
-with a deadline: when the final is late, the last stable partial is taken instead.
-"""
+"""All recognition of a phone process, joined: threads, breakers, and a second engine or none."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from time import monotonic, perf_counter
+from time import monotonic
 
-from asr.recogniser import Partial, SpeechEngine, Transcript
-from intent.classifier import Classification, Classifier
+from asr.recogniser import SpeechEngine
 from ivr.engine.breaker import BreakerRules
-from ivr.engine.guarded import EngineHealth, GuardedEngine, Place
-from ivr.engine.second import SecondPass
-from ivr.engine.session import Heard, Session
+from ivr.engine.guarded import EngineGuard, EngineHealth, GuardedRecognition, Place
+from ivr.engine.pooled import PooledRecognition, WaitingTurns
+from ivr.engine.second_opinion import SecondOpinion, SecondRules
 from ivr.engine.workers import Threads, Workers
+from ivr.ports import Recognition
+
+_WAITING_PER_WORKER = 2
+"""More turns than this before ours, and a second engine's answer would come too late to matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,124 +31,103 @@ class RecognitionCounters:
     background_passes: Mapping[str, int] = field(default_factory=dict)
 
 
-class RecognitionPool:
-    """The speech engines and the classifier, shared by all calls.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondEngine:
+    """An engine for what the first is unsure of.
+
+    Attributes:
+        engine: Loaded.
+        rules: When it is asked.
+        workers: Threads for callers who wait.
+        threads: Runs the work instead of ``workers`` threads of our own.
+    """
+
+    engine: SpeechEngine
+    rules: SecondRules
+    workers: int = 1
+    threads: Threads | None = None
+
+
+class JoinedRecognition:
+    """The speech engines of a process, as its calls and its monitoring see them. Any thread.
 
     Args:
-        engine: Loaded speech engine; its recognisers release the GIL while they work.
-        classifier: Returns the classifier of the moment, so that a promoted model is taken by
-            the next turn without a lost call.
-        workers: Threads.
+        first: Loaded; listens while callers speak.
+        workers: Its threads.
         threads: Runs the work instead of ``workers`` threads of our own; may start an item only
             after ``submit`` returned.
-        breaker: Of the engine.
-        second: Asked when the engine is unsure, or its breaker is not closed.
-        clock: Of the turns and the breaker; seconds, never going back.
+        breaker: Of each engine.
+        second: None for a first engine that decides alone.
+        clock: Of breakers and waits; seconds, never going back.
     """
 
     def __init__(
         self,
-        engine: SpeechEngine,
-        classifier: Callable[[], Classifier],
+        first: SpeechEngine,
         *,
         workers: int,
         threads: Threads | None = None,
         breaker: BreakerRules | None = None,
-        second: SecondPass | None = None,
+        second: SecondEngine | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self.first = GuardedEngine(engine, Place.FIRST, breaker or BreakerRules(), clock=clock)
-        self.second = second
-        self.clock = clock
-        self._classifier = classifier
-        self._threads = threads or Workers(workers, "recognition")
-        self._counting = threading.Condition()
-        self._waiting = 0
-        self.classifier_failures = 0
-        self.partial_failures = 0
-
-    def open(
-        self,
-        on_partial: Callable[[Partial, Classification], None] | None = None,
-        *,
-        classify_result: bool = True,
-    ) -> Session:
-        """Begin a turn.
-
-        Args:
-            on_partial: Called on a pool thread with each new partial and what it is about.
-            classify_result: False for a yes or no.
-        """
-        return Session(self, on_partial, classify_result)
-
-    def submit(self, work: Callable[[], None]) -> bool:
-        """Queue work of a session; False once stopped."""
-        with self._counting:
-            self._waiting += 1
-        try:
-            self._threads.submit(self._run, work)
-        except RuntimeError:
-            with self._counting:
-                self._waiting -= 1
-            return False
-        return True
-
-    def _run(self, work: Callable[[], None]) -> None:
-        with self._counting:
-            self._waiting -= 1
-            self._counting.notify_all()
-        work()
-
-    def classify_partial(self, partial: Partial) -> Classification | None:
-        """Classify what was heard so far; None when the classifier failed."""
-        return self.classified(
-            Transcript(partial.text, partial.confidence, (), (), self.first.engine.name, "")
-        ).classification
-
-    def classified(self, transcript: Transcript) -> Heard:
-        """Classify a transcript."""
-        if not transcript.text:
-            return Heard(transcript, None)
-        began = perf_counter()
-        try:
-            classification = self._classifier().classify(
-                transcript.text,
-                confidence=transcript.confidence,
-                alternatives=tuple((a.text, a.confidence) for a in transcript.alternatives),
+        rules = breaker or BreakerRules()
+        self._waiting = WaitingTurns()
+        self._first = PooledRecognition(
+            first, threads or Workers(workers, "recognition"), self._waiting
+        )
+        guard = EngineGuard(Place.FIRST, first.name, first.model, rules, clock=clock)
+        self._guards = [guard]
+        self._second: PooledRecognition | None = None
+        self._opinion: SecondOpinion | None = None
+        self.recognition: Recognition = GuardedRecognition(self._first, guard)
+        """What calls are given."""
+        if second is not None:
+            bound = second.workers * _WAITING_PER_WORKER
+            self._second = PooledRecognition(
+                second.engine,
+                second.threads or Workers(second.workers, "second-pass", bound=bound),
+                self._waiting,
+                streams=False,
             )
-        except Exception:
-            # Whatever breaks in there must cost a menu, not the call. Its message may quote
-            # the caller, so only the count is kept.
-            with self._counting:
-                self.classifier_failures += 1
-            return Heard(transcript, None, failure="classifier_failed")
-        return Heard(transcript, classification, classification_seconds=perf_counter() - began)
+            other = EngineGuard(
+                Place.SECOND, second.engine.name, second.engine.model, rules, clock=clock
+            )
+            self._guards.append(other)
+            self.recognition = self._opinion = SecondOpinion(
+                self.recognition,
+                GuardedRecognition(self._second, other),
+                second.rules,
+                clock=clock,
+            )
 
-    def count_partial_failure(self) -> None:
-        """What follows the partials broke; the turn goes on without it."""
-        with self._counting:
-            self.partial_failures += 1
+    @property
+    def second_guard(self) -> EngineGuard:
+        """The second engine's breaker.
+
+        Raises:
+            IndexError: There is no second engine.
+        """
+        return self._guards[1]
 
     def waiting(self) -> int:
-        """Work items that wait for a thread."""
-        return self._waiting
+        """Work items that wait for a thread of the first engine."""
+        return self._first.waiting()
 
     def is_quiet(self, timeout_seconds: float) -> bool:
         """Wait until no live turn wants a thread, at most so long; whether that came."""
-        second = self.second
-        with self._counting:
-            return self._counting.wait_for(
-                lambda: not (self._waiting or (second is not None and second.is_waited_for())),
-                timeout_seconds,
-            )
+        return self._waiting.is_quiet(timeout_seconds)
 
     def engines(self) -> tuple[EngineHealth, ...]:
         """The engines with their breakers, the first one first."""
-        first = self.first.health()
-        return (first,) if self.second is None else (first, self.second.guarded.health())
+        return tuple(guard.health() for guard in self._guards)
+
+    def second_passes(self) -> Mapping[str, int]:
+        """See :meth:`ivr.engine.second_opinion.SecondOpinion.results`; empty without one."""
+        return {} if self._opinion is None else self._opinion.results()
 
     def stop(self) -> None:
         """Take nothing more; what runs comes to its end, or is left behind after seconds."""
-        if self.second is not None:
-            self.second.stop()
-        self._threads.shutdown(cancel_futures=True)
+        if self._second is not None:
+            self._second.stop()
+        self._first.stop()

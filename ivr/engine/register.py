@@ -13,9 +13,8 @@ from ivr.audio import recording
 from ivr.call.actions import End, RecordChoice
 from ivr.call.policy import Decision, DecisionAction
 from ivr.call.routing import Attempt
-from ivr.engine.passes import Reading
-from ivr.engine.session import Heard
-from ivr.ports import CallerNumbers, Pcm, RecordingFolder, RecordSink, records
+from ivr.engine.turn import Heard
+from ivr.ports import CallerNumbers, EngineReading, Pcm, RecordingFolder, RecordSink, records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +70,12 @@ class CallRegister:
         self._numbers = numbers
         self._now = now
         self._keeps_number = keeps_number
-        self._turn = 0
-        self._utterance = 0
         self._turns: dict[int, _Turn] = {}
         """Utterances of which nothing is known yet but their sound."""
         self._decisions = 0
         self._language = ""
         self._model = ""
+        self._stages: set[tuple[int, str]] = set()
         self._open: dict[int, _Open] = {}
         self._status: int | None = None
         self._callback_number: bytes | None = None
@@ -110,22 +108,28 @@ class CallRegister:
         """Audio flows."""
         self._sink.submit(records.CallAnswered(call_id=self.call_id, answered_at=self._now()))
 
-    def turn_ended(self) -> None:
-        """A turn of the caller is over; stages that follow belong to it."""
-        self._turn += 1
+    def stage(self, turn: int, stage: str, seconds: float) -> None:
+        """A stage of a turn took so long.
 
-    def stage(self, stage: str, seconds: float) -> None:
-        """A stage of the current turn took so long."""
+        Raises:
+            ValueError: The stage of this turn was told before.
+        """
+        if (turn, stage) in self._stages:
+            raise ValueError(f"stage {stage} of turn {turn} was told before")
+        self._stages.add((turn, stage))
         self._sink.submit(
-            records.StageMeasured(
-                call_id=self.call_id, turn=max(1, self._turn), stage=stage, seconds=seconds
-            )
+            records.StageMeasured(call_id=self.call_id, turn=turn, stage=stage, seconds=seconds)
         )
 
-    def utterance_recorded(self, pcm: Pcm | None, audio_seconds: float) -> int:
-        """Write the turn's audio, when the line keeps it; returns the utterance's number."""
-        self._utterance += 1
-        number, at = self._utterance, self._now()
+    def utterance_recorded(self, number: int, pcm: Pcm | None, audio_seconds: float) -> None:
+        """Write the sound of a turn.
+
+        Args:
+            number: Of the turn.
+            pcm: Shape ``(n,)``, 8000 Hz mono; None when the line keeps no recordings.
+            audio_seconds: Its length, kept or not.
+        """
+        at = self._now()
         kept: Path | None = None
         if pcm is not None and len(pcm):
             path = self._folder.recording_path(self.call_id, number, at)
@@ -143,7 +147,6 @@ class CallRegister:
                 recording=None if kept is None else self._folder.recording_reference(kept),
             )
         )
-        return number
 
     def recording_of(self, number: int) -> Recorded | None:
         """The recording of an utterance that is not heard yet; None when there is none."""
@@ -156,8 +159,9 @@ class CallRegister:
         """Do this when the recordings so far are on the disk; not at all when too much waits."""
         self._sink.submit_job(work)
 
-    def utterance_heard(self, number: int, heard: Heard) -> None:
-        """What came of an utterance."""
+    def utterance_heard(self, heard: Heard) -> None:
+        """What came of a turn whose sound was recorded."""
+        number = heard.number
         turn = self._turns.pop(number)
         transcript = heard.transcript
         if heard.classification is not None:
@@ -179,8 +183,8 @@ class CallRegister:
         if heard.other is not None:
             self._sink.submit(other_reading(self.call_id, number, turn.at, heard.other))
 
-    def decided(self, decision: Decision, *, applied: bool) -> None:
-        """The policy decided, on paper or for real."""
+    def decided(self, decision: Decision, *, applied: bool, turn: int | None) -> None:
+        """The policy decided on a turn, on paper or for real."""
         self._decisions += 1
         proposes = decision.action in (DecisionAction.ROUTE, DecisionAction.CONFIRM)
         thema = decision.thema or (decision.ranking[0].thema if decision.ranking else None)
@@ -192,7 +196,7 @@ class CallRegister:
                 at=self._now(),
                 action=decision.action.value,
                 decided_by="policy" if applied else "shadow",
-                utterance_number=self._utterance or None,
+                utterance_number=turn,
                 thema=thema,
                 group=None,
                 probability=probability,
@@ -214,6 +218,7 @@ class CallRegister:
                 at=self._now(),
                 action=choice.action.value,
                 decided_by=choice.decided_by,
+                utterance_number=choice.turn,
                 thema=choice.thema,
                 group=choice.group,
             )
@@ -271,7 +276,7 @@ class CallRegister:
 
 
 def other_reading(
-    call_id: str, number: int, at: datetime.datetime, reading: Reading
+    call_id: str, number: int, at: datetime.datetime, reading: EngineReading
 ) -> records.OtherReadingHeard:
     """The record of what another engine heard in an utterance.
 

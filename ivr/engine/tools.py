@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ivr import ports
 from ivr.engine.background import BackgroundPass
-from ivr.engine.recognition import RecognitionPool
+from ivr.engine.classification import TurnClassifier
+from ivr.engine.turn_end import TurnEnds
 from ivr.ports.observer import Observer
 
 
@@ -20,8 +21,11 @@ class Tools:
     loop: asyncio.AbstractEventLoop
     ears: ports.Ears
     prompts: ports.Prompts
-    recognition: RecognitionPool
+    recognition: ports.Recognition
     recognition_deadline_seconds: float
+    """From the end of a turn to its result; later means the last stable partial."""
+    classifier: TurnClassifier
+    turn_ends: TurnEnds
     background: BackgroundPass | None = None
     """Transcribes recordings after their calls; None without a second engine."""
     observer: Observer

@@ -1,7 +1,7 @@
 """What the engine needs from the outside, as Protocols, and what it is told, as plain data.
 
-One file a neighbour: telephony, audio, prompts, the register, and whoever counts. The engine and
-the adapters know this room and not each other.
+One file a neighbour: telephony, audio, recognition, prompts, the register, and whoever counts.
+The engine and the adapters know this room and not each other.
 
 Threads: every listener is called on the asyncio loop's thread; every command may be called from
 that thread only, returns at once and never blocks on the network. Exceptions say so themselves.
@@ -18,6 +18,13 @@ from ivr.ports.audio import (
 )
 from ivr.ports.observer import Observer
 from ivr.ports.prompts import Prompts
+from ivr.ports.recognition import (
+    EngineReading,
+    Recognised,
+    Recognition,
+    TurnListener,
+    TurnRecogniser,
+)
 from ivr.ports.register import CallerNumbers, RecordingFolder, RecordSink
 from ivr.ports.telephony import (
     DigitPressed,
@@ -39,6 +46,7 @@ __all__ = [
     "CallerNumbers",
     "DigitPressed",
     "Ears",
+    "EngineReading",
     "FramesDropped",
     "HungUp",
     "InbandDigit",
@@ -51,6 +59,8 @@ __all__ = [
     "PlayFinished",
     "PlayStarted",
     "Prompts",
+    "Recognised",
+    "Recognition",
     "RecordSink",
     "RecordingFolder",
     "SpeechStarted",
@@ -58,5 +68,7 @@ __all__ = [
     "Telephony",
     "TransferMethod",
     "TransferProgress",
+    "TurnListener",
+    "TurnRecogniser",
     "UtteranceEnded",
 ]

@@ -15,8 +15,10 @@ from ivr.audio.frames import FrameMatrix
 from ivr.config.schema import Config
 from ivr.contacts.privacy import CallerPrivacy
 from ivr.contacts.writer import ContactWriter
+from ivr.engine.classification import TurnClassifier
 from ivr.engine.engine import CallEngine, Component
 from ivr.engine.tools import Tools
+from ivr.engine.turn_end import pause_by_certainty
 from ivr.files.home import Home
 from ivr.learning.model_versions import model_registry
 from ivr.lines.blocked import is_blocked
@@ -80,7 +82,7 @@ def join(
         config, catalogue, path, lambda hours: prompt_book(config, catalogue, home, hours)
     )
     refuse_missing_prompts(lines.values())
-    recognition = load_recognition(config, home, path, model.current, writer, stack)
+    recognition = load_recognition(config, home, path, writer, stack)
     settings = sip_settings(config)
     matrix = FrameMatrix(settings.max_legs + _SPARE_SLOTS)
     audio = AudioCore(matrix, lambda event: engine.audio_event(event))
@@ -92,9 +94,11 @@ def join(
         loop=loop,
         ears=audio,
         prompts=next(book for line in lines.values() if (book := line.prompts)),
-        recognition=recognition.pool,
+        recognition=recognition.engines.recognition,
         background=recognition.background,
         recognition_deadline_seconds=config.recognition.deadline_seconds,
+        classifier=TurnClassifier(model.current),
+        turn_ends=pause_by_certainty,
         observer=Metrics(registry),
         now=utc_now,
     )
@@ -127,7 +131,7 @@ def join(
         registry,
         live=engine.live,
         not_ready=engine.not_ready,
-        recognisers=recognition.pool.engines,
+        recognisers=recognition.engines.engines,
     )
     return Parts(
         engine=engine,

@@ -11,12 +11,13 @@ from typing import Any
 from ivr.call.rules import CallRules, Target, TransferMethod
 from ivr.engine.background import BackgroundPass
 from ivr.engine.breaker import BreakerRules
+from ivr.engine.classification import TurnClassifier
 from ivr.engine.engine import CallEngine, Component
-from ivr.engine.guarded import GuardedEngine, Place
-from ivr.engine.recognition import RecognitionPool
+from ivr.engine.recognition import JoinedRecognition, SecondEngine
 from ivr.engine.register import other_reading
-from ivr.engine.second import SecondPass, SecondRules
+from ivr.engine.second_opinion import SecondRules
 from ivr.engine.tools import Tools
+from ivr.engine.turn_end import pause_by_certainty
 from ivr.lines.line import Line
 from ivr.ports import HungUp, RecordingFolder
 from ivr.ports.records import CallEnded, ContactRecord, OtherReadingHeard, TransferTried
@@ -105,11 +106,9 @@ class Stage:
         self.other_threads = LoopThreads(self.loop, 0.1)
         asked = None
         if second is not None:
-            guarded = GuardedEngine(self.other_speech, Place.SECOND, breaker, clock=self.loop.time)
-            asked = SecondPass(guarded, second, threads=self.other_threads)
-        self.pool = RecognitionPool(
+            asked = SecondEngine(engine=self.other_speech, rules=second, threads=self.other_threads)
+        self.engines = JoinedRecognition(
             self.speech,
-            lambda: self.classifier,
             workers=1,
             threads=self.threads,
             breaker=breaker,
@@ -120,7 +119,8 @@ class Stage:
         self.background_threads = LoopThreads(self.loop)
         if asked is not None and share_of_calls:
             self.background = BackgroundPass(
-                asked,
+                self.other_speech,
+                self.engines.second_guard,
                 lambda recorded, reading: self.sink.submit(
                     other_reading(recorded.call_id, recorded.number, recorded.at, reading)
                 ),
@@ -133,7 +133,9 @@ class Stage:
             loop=self.loop,
             ears=self.ears,
             prompts=self.prompts,
-            recognition=self.pool,
+            recognition=self.engines.recognition,
+            classifier=TurnClassifier(lambda: self.classifier),
+            turn_ends=pause_by_certainty,
             background=self.background,
             recognition_deadline_seconds=deadline_seconds,
             observer=self.observer,

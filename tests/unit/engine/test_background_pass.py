@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.engine.second import SecondRules
+from ivr.engine.second_opinion import SecondRules
 from ivr.files.home import Home
 from ivr.ports.records import OtherReadingHeard, UtteranceHeard
 from tests.engine_fakes import Said

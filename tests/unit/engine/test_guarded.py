@@ -1,58 +1,59 @@
-"""Whatever an engine does or returns, a use of it ends in one verdict and a fixed word."""
+"""An engine behind its breaker: what suspends it, what does not, and what its turns are told."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from asr.errors import RecogniserFailedError
-from asr.recogniser import Alternative, Partial, Transcript, Word
 from ivr.engine.breaker import BreakerRules, BreakerState
-from ivr.engine.guarded import (
-    GuardedEngine,
-    Place,
-    UseFailedError,
-    checked_partial,
-    checked_transcript,
-)
-from tests.engine_fakes import FakeSpeechEngine, Said
+from ivr.engine.guarded import EngineGuard, GuardedRecognition, Place
+from ivr.engine.pooled import PooledRecognition, WaitingTurns
+from ivr.ports import Recognised, TurnRecogniser
+from tests.engine_fakes import FakeSpeechEngine, LoopThreads, Results, Said
+from tests.virtual_time import VirtualLoop
 
 PCM = np.zeros(160, np.int16)
-GOOD = Transcript("een vraag", 0.9, (Word("een", 0.0, 0.2, 0.9),), (), "fake", "fake-1")
 
 
-class Moments:
-    """A clock that is set."""
+class Guarded:
+    """One engine behind its breaker, on virtual time; its work is done at once."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, *, seconds: float = 0.0, **rules: Any) -> None:
+        self.loop = VirtualLoop()
+        self.speech = FakeSpeechEngine()
+        self.guard = EngineGuard(
+            Place.FIRST, "fake", "fake-1", BreakerRules(**rules), clock=self.loop.time
+        )
+        self.threads = LoopThreads(self.loop, seconds)
+        inner = PooledRecognition(self.speech, self.threads, WaitingTurns())
+        self.recognition = GuardedRecognition(inner, self.guard)
 
-    def __call__(self) -> float:
-        return self.now
+    def begin(self, said: Said | None = None) -> tuple[TurnRecogniser, Results]:
+        """A turn with its first audio."""
+        self.speech.script.append(said or Said("een vraag"))
+        results = Results()
+        turn = self.recognition.open(results)
+        turn.feed(PCM)
+        return turn, results
 
+    def whole(self, said: Said | None = None) -> str:
+        """A turn from its first audio to its result; the failure, if any."""
+        turn, results = self.begin(said)
+        turn.finish()
+        self.loop.pass_seconds(0.01)
+        (result,) = results.all
+        if result.failure == "recogniser_suspended":
+            self.speech.script.clear()
+        return result.failure
 
-def guarded(speech: FakeSpeechEngine, **rules: Any) -> tuple[GuardedEngine, Moments]:
-    clock = Moments()
-    return GuardedEngine(speech, Place.FIRST, BreakerRules(**rules), clock=clock), clock
+    def state(self) -> BreakerState:
+        return self.guard.health().state
 
-
-def fail(engine: GuardedEngine, speech: FakeSpeechEngine, said: Said) -> str:
-    """One use that fails; its code."""
-    speech.script.append(said)
-    use = engine.begin()
-    assert use is not None
-    try:
-        use.accept(PCM)
-        use.finish()
-    except UseFailedError as error:
-        return error.code
-    finally:
-        use.close()
-    raise AssertionError("it did not fail")
+    def uses(self) -> dict[str, int]:
+        return dict(self.guard.health().uses)
 
 
 @pytest.mark.parametrize(
@@ -62,156 +63,100 @@ def fail(engine: GuardedEngine, speech: FakeSpeechEngine, said: Said) -> str:
         (Said(accept_error=RecogniserFailedError("fake", "geheim")), "asr_recogniser_failed"),
         (Said(finish_error=MemoryError("geheim")), "recogniser_crashed"),
         (Said(returns="een vraag"), "recogniser_garbage"),
-        (Said(returns=("een vraag", 0.9)), "recogniser_garbage"),
     ],
 )
 def test_failing_again_and_again_suspends_the_engine(said: Said, code: str) -> None:
     """
     After the third time it is not asked any more, until one probe succeeds.
     """
-    speech = FakeSpeechEngine()
-    engine, clock = guarded(speech, failures=3, cooldown_seconds=10.0)
-    codes = [fail(engine, speech, said) for _ in range(3)]
+    engine = Guarded(failures=3, cooldown_seconds=10.0)
+    codes = [engine.whole(said) for _ in range(3)]
 
     assert [code] * 3 == codes
-    assert BreakerState.OPEN is engine.health().state
-    assert engine.begin() is None
-    clock.now = 10.0
-    assert BreakerState.HALF_OPEN is engine.health().state
-    probe = engine.begin()
-    assert probe is not None
-    assert engine.begin() is None
-    probe.accept(PCM)
+    assert BreakerState.OPEN is engine.state()
+    assert "recogniser_suspended" == engine.whole()
+    engine.loop.pass_seconds(10.0)
+    assert BreakerState.HALF_OPEN is engine.state()
+    probe, results = engine.begin()
+    assert "recogniser_suspended" == engine.whole()
     probe.finish()
-    assert BreakerState.CLOSED is engine.health().state
-    assert {"failed": 3, "refused": 2, "done": 1} == engine.health().uses
+    engine.loop.pass_seconds(0.01)
+    assert [""] == [result.failure for result in results.all]
+    assert BreakerState.CLOSED is engine.state()
+    assert {"failed": 3, "refused": 2, "done": 1} == engine.uses()
+    engine.loop.close()
 
 
-def test_an_interrupt_in_a_library_is_a_failure_like_any_other() -> None:
+def test_a_suspended_engine_hears_nothing() -> None:
     """
-    Some libraries end the program; a use only ends itself.
+    Its turn has its failure at once, from whoever asks first.
     """
-    speech = FakeSpeechEngine()
-    engine, _ = guarded(speech)
-    said = Said(finish_error=SystemExit(3))  # type: ignore[arg-type]
+    engine = Guarded(failures=1)
+    engine.whole(Said(returns=1))
+    turn, results = engine.begin()
 
-    assert "recogniser_crashed" == fail(engine, speech, said)
+    assert Recognised(failure="recogniser_suspended") == turn.give_up()
+    turn.finish()
+    assert [Recognised(failure="recogniser_suspended")] == results.all
+    assert 1 == len(engine.speech.opened)
+    engine.loop.close()
 
 
 def test_only_the_first_verdict_counts() -> None:
     """
     A result that comes after the deadline does not make good for it.
     """
-    speech = FakeSpeechEngine()
-    engine, _ = guarded(speech, failures=1)
-    use = engine.begin()
-    assert use is not None
-    use.accept(PCM)
-    use.late()
-    use.finish()
-    use.abandoned()
+    engine = Guarded(failures=1, seconds=5.0)
+    turn, results = engine.begin()
+    turn.finish()
+    turn.give_up()
+    turn.cancel()
+    engine.loop.pass_seconds(10.0)
 
-    assert BreakerState.OPEN is engine.health().state
-    assert {"late": 1} == engine.health().uses
+    assert BreakerState.OPEN is engine.state()
+    assert {"late": 1} == engine.uses()
+    assert [] == results.all
+    engine.loop.close()
+
+
+def test_a_deadline_after_the_result_blames_nobody() -> None:
+    """
+    The engine was in time, and only the news of it is late.
+    """
+    engine = Guarded(failures=1)
+    turn, results = engine.begin()
+    turn.finish()
+    engine.loop.pass_seconds(0.01)
+
+    assert results.all == [turn.give_up()]
+    assert {"done": 1} == engine.uses()
+    engine.loop.close()
 
 
 def test_a_caller_who_hangs_up_is_no_verdict() -> None:
     """
     Not even for the probe: the next turn may be one.
     """
-    speech = FakeSpeechEngine()
-    engine, clock = guarded(speech, failures=1, cooldown_seconds=10.0)
-    fail(engine, speech, Said(returns=1))
-    clock.now = 10.0
-    probe = engine.begin()
-    assert probe is not None
-    probe.abandoned()
+    engine = Guarded(failures=1, cooldown_seconds=10.0)
+    engine.whole(Said(returns=1))
+    engine.loop.pass_seconds(10.0)
+    probe, _ = engine.begin()
+    probe.cancel()
 
-    assert BreakerState.HALF_OPEN is engine.health().state
-    assert engine.begin() is not None
+    assert BreakerState.HALF_OPEN is engine.state()
+    assert "" == engine.whole()
+    assert BreakerState.CLOSED is engine.state()
+    engine.loop.close()
 
 
-def test_closing_breaks_nothing() -> None:
+def test_work_that_no_thread_takes_is_not_the_engines_fault() -> None:
     """
-    The transcript was given.
+    The turn is told at once, and the breaker learns nothing.
     """
-    speech = FakeSpeechEngine()
-    engine, _ = guarded(speech)
-    speech.script.append(Said("een vraag", close_error=RuntimeError("geheim")))
-    use = engine.begin()
-    assert use is not None
-    use.accept(PCM)
+    engine = Guarded(failures=1)
+    engine.threads.shutdown()
 
-    assert "een vraag" == use.finish().text
-    use.close()
-    use.close()
-
-
-def changed(**fields: Any) -> Transcript:
-    values = {name: getattr(GOOD, name) for name in GOOD.__slots__}
-    return Transcript(**(values | fields))
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        None,
-        "een vraag",
-        object(),
-        changed(text=None),
-        changed(text=b"een vraag"),
-        changed(confidence="hoog"),
-        changed(confidence=None),
-        changed(confidence=math.nan),
-        changed(confidence=math.inf),
-        changed(confidence=10**400),
-        changed(words=None),
-        changed(words=[GOOD.words[0]]),
-        changed(words=("een",)),
-        changed(words=(Word("een", math.nan, 0.2, 0.9),)),
-        changed(words=(Word(1, 0.0, 0.2, 0.9),)),  # type: ignore[arg-type]
-        changed(alternatives=("een vraag",)),
-        changed(alternatives=(Alternative("een", math.nan),)),
-        changed(engine=None),
-        changed(model=7),
-    ],
-)
-def test_garbage_is_told_from_transcripts(garbage: object) -> None:
-    """
-    Whatever is not what the port promises goes no further.
-    """
-    with pytest.raises(UseFailedError, match="recogniser_garbage"):
-        checked_transcript(garbage)
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        "een",
-        Partial(None, "", 0.5),  # type: ignore[arg-type]
-        Partial("een", None, 0.5),  # type: ignore[arg-type]
-        Partial("een", "een", math.nan),
-        Partial("een", "een", 0.5, words=("een",)),  # type: ignore[arg-type]
-    ],
-)
-def test_garbage_is_told_from_partials(garbage: object) -> None:
-    """
-    While the caller speaks, too.
-    """
-    with pytest.raises(UseFailedError, match="recogniser_garbage"):
-        checked_partial(garbage)
-
-
-@pytest.mark.parametrize("number", [np.float32, np.float64, float])
-def test_numbers_of_any_kind_are_bounded(number: Callable[[float], Any]) -> None:
-    """
-    Rounding may leave 1.0000001, and NumPy's numbers are numbers.
-    """
-    transcript = checked_transcript(changed(confidence=number(1.0000001)))
-
-    assert 1.0 == transcript.confidence
-    assert GOOD == checked_transcript(GOOD)
-    partial = checked_partial(Partial("een", "", number(-0.0001)))
-    assert partial is not None
-    assert 0.0 == partial.confidence
-    assert checked_partial(None) is None
+    assert "recogniser_busy" == engine.whole()
+    assert BreakerState.CLOSED is engine.state()
+    assert {"abandoned": 1} == engine.uses()
+    engine.loop.close()

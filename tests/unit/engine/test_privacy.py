@@ -12,9 +12,10 @@ import pytest
 import structlog
 
 from asr.errors import RecogniserFailedError
+from ivr.call.actions import Purpose
 from ivr.engine.breaker import BreakerRules
-from ivr.engine.second import SecondRules
-from ivr.engine.session import Heard
+from ivr.engine.second_opinion import SecondRules
+from ivr.engine.turn import Heard
 from ivr.files.home import Home
 from ivr.monitoring.log import configure_logging
 from ivr.ports import DigitPressed
@@ -106,7 +107,7 @@ def test_second_engine_that_quotes_the_caller(
         s.say_unclearly(leg, Said(SENTENCE, 0.1), Said(SENTENCE, 0.9, **breaks(where)))
         s.hang_up(leg)
         s.write_recordings()
-        text = seen(s, logged()) + repr(s.pool.engines())
+        text = seen(s, logged()) + repr(s.engines.engines())
 
         assert WORD not in text
         assert NUMBER[3:] not in text
@@ -204,7 +205,15 @@ def test_what_is_heard_hides_its_words() -> None:
         s.speech.script.append(Said(SENTENCE, partials=(SENTENCE,)))
         recogniser = s.speech.open()
         transcript = recogniser.finish()
-        heard = Heard(transcript, s.classifier.classify(SENTENCE))
+        heard = Heard(
+            number=1,
+            purpose=Purpose.QUESTION,
+            transcript=transcript,
+            classification=s.classifier.classify(SENTENCE),
+            failure="",
+            other=None,
+            stages={},
+        )
         recogniser.close()
 
         assert WORD not in repr(heard)

@@ -21,7 +21,13 @@ from ivr.ports import (
     TransferProgress,
     UtteranceEnded,
 )
-from ivr.ports.records import CallEnded, TransferTried, UtteranceHeard
+from ivr.ports.records import (
+    CallEnded,
+    DecisionTaken,
+    StageMeasured,
+    TransferTried,
+    UtteranceHeard,
+)
 from tests.engine_fakes import Said
 from tests.unit.engine.stage import ENERGY, TAXES, stage, uri
 
@@ -374,3 +380,26 @@ def test_many_calls_do_not_mix() -> None:
 
         assert [[uri(group)] for group in wanted] == [s.targets(leg) for leg in legs]
         assert 40 == len(s.records(CallEnded)) == len({r.call_id for r in s.records(CallEnded)})
+
+
+def test_a_turn_that_a_timer_ends_has_its_own_number() -> None:
+    """
+    The audio core never tells an end: utterance, decision and stages still name the second turn.
+    """
+    with stage() as s:
+        leg = s.incoming()
+        s.say(leg, "", confidence=0.0)
+        s.loop.pass_seconds(1.0)
+        s.speech.script.append(Said(ENERGY))
+        s.ears.attending[leg.slot].max_seconds = float("inf")
+        s.ears.speak(leg.slot, 60.0)
+        s.loop.pass_seconds(40.0)
+        decision = s.records(DecisionTaken)[-1]
+        stages = [(r.turn, r.stage) for r in s.records(StageMeasured)]
+
+        assert [1, 2] == [r.number for r in s.records(UtteranceHeard)]
+        assert (2, "energie") == (decision.utterance_number, decision.thema)
+        assert [
+            *((1, name) for name in ("endpoint", "recognition", "dead_air")),
+            *((2, name) for name in ("recognition", "classification")),
+        ] == stages

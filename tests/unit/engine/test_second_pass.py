@@ -8,7 +8,7 @@ import pytest
 
 from ivr.call.rules import Timers
 from ivr.engine.breaker import BreakerRules, BreakerState
-from ivr.engine.second import SecondRules
+from ivr.engine.second_opinion import SecondRules
 from ivr.ports.records import CallEnded, OtherReadingHeard, UtteranceHeard
 from tests.engine_fakes import Said
 from tests.unit.engine.stage import ENERGY, RULES, VAGUE, Stage, readings, stage
@@ -30,7 +30,7 @@ def decided_on(s: Stage) -> list[tuple[str, str, str]]:
 
 
 def states(s: Stage) -> list[BreakerState]:
-    return [health.state for health in s.pool.engines()]
+    return [health.state for health in s.engines.engines()]
 
 
 def test_a_sure_first_engine_decides_alone() -> None:
@@ -77,8 +77,7 @@ def test_an_unsure_first_engine_is_rescued() -> None:
         assert (ENERGY, VAGUE) == heard.alternatives
         assert s.other_speech.opened[0].samples == s.speech.opened[0].samples
         assert "second_pass" in [name for name, _ in s.observer.stages]
-        assert s.pool.second is not None
-        assert {"better": 1} == s.pool.second.results()
+        assert {"better": 1} == s.engines.second_passes()
 
 
 def test_a_second_engine_that_is_no_surer_changes_nothing_but_the_readings() -> None:
@@ -117,8 +116,7 @@ def test_a_late_second_engine_costs_its_deadline_and_no_more(
         assert ("deciding", "confirming") == (before, s.state())
         assert [("fake", VAGUE, "")] == decided_on(s)
         assert [("second", "other", "", "recogniser_late")] == readings(s)
-        assert s.pool.second is not None
-        assert {"late": 1} == s.pool.second.results()
+        assert {"late": 1} == s.engines.second_passes()
         s.loop.pass_seconds(6.0)
         # When its thread comes to it nobody waits, so nothing is decoded.
         assert 0 == sum(r.samples for r in s.other_speech.opened)
@@ -292,9 +290,7 @@ def test_a_second_engine_that_hangs_is_left_alone() -> None:
 
         assert [True, True, False] == [seconds > 0.5 for seconds in waited]
         assert [BreakerState.CLOSED, BreakerState.OPEN] == states(s)
-        assert s.pool.second is not None
-        assert {"late": 2, "refused": 1} == s.pool.second.results()
-        s.pool.second._waited_for = 0  # its threads never came back
+        assert {"late": 2, "refused": 1} == s.engines.second_passes()
 
 
 def test_a_second_engine_asked_at_the_last_moment_is_not_blamed() -> None:

@@ -15,20 +15,18 @@ import pytest
 
 from asr.errors import AsrError
 from asr.models.files import embedded_model_dir
-from intent.classifier import Classifier
 from ivr.audio.recording import write
 from ivr.config.schema import Config, parse_config
 from ivr.engine.breaker import BreakerState
 from ivr.engine.register import Recorded
-from ivr.engine.session import Heard
 from ivr.files.home import Home
 from ivr.ports.records import ContactRecord, OtherReadingHeard
 from ivr.service.recognisers import (
-    Recognition,
+    LoadedRecognition,
     load_recognition,
 )
 from ivr.service.speech_engines import deadline_problems, engine_problems
-from tests.engine_fakes import FakeClassifier, FakeSink
+from tests.engine_fakes import FakeSink, Results
 
 WAIT_SECONDS = 60.0
 SECOND = '[recognition.second]\nengine = "vosk"\n'
@@ -138,16 +136,14 @@ def sink() -> ToldSink:
 
 
 @pytest.fixture
-def loaded(folder: Path, sink: ToldSink) -> Iterator[Recognition]:
+def loaded(folder: Path, sink: ToldSink) -> Iterator[LoadedRecognition]:
     """The embedded model twice: the first engine is asked, and the second whenever it can be."""
     text = SECOND + 'model = "ander"\nunsure_below = 1.0\n'
-    classifier: Classifier = FakeClassifier()
     with contextlib.ExitStack() as stack:
         yield load_recognition(
             config(folder, text),
             Home(folder),
             folder / "wegwijs.toml",
-            lambda: classifier,
             sink,
             stack,
         )
@@ -158,24 +154,19 @@ def babble(seconds: float) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
     return (rng.normal(size=int(8000 * seconds)) * 800).astype(np.int16)
 
 
-def test_two_real_engines_share_a_turn(loaded: Recognition) -> None:
+def test_two_real_engines_share_a_turn(loaded: LoadedRecognition) -> None:
     """
     Both are vosk with real models and threads; the turn has one result, whoever is surer.
     """
-    told: list[Heard] = []
-    is_told = threading.Event()
+    results = Results()
     pcm = babble(1.5)
-    session = loaded.pool.open()
+    turn = loaded.engines.recognition.open(results)
     for start in range(0, len(pcm), 1600):
-        session.feed(pcm[start : start + 1600])
+        turn.feed(pcm[start : start + 1600])
+    turn.finish()
+    told = results.all
 
-    def done(heard: Heard) -> None:
-        told.append(heard)
-        is_told.set()
-
-    session.finish(done, pcm)
-
-    assert is_told.wait(WAIT_SECONDS)
+    assert results.first.wait(WAIT_SECONDS)
     assert 1 == len(told)
     assert told[0].transcript is not None
     assert told[0].other is not None
@@ -189,7 +180,7 @@ def test_two_real_engines_share_a_turn(loaded: Recognition) -> None:
 
 
 def test_a_real_recording_is_heard_in_the_background(
-    loaded: Recognition, sink: ToldSink, tmp_path: Path
+    loaded: LoadedRecognition, sink: ToldSink, tmp_path: Path
 ) -> None:
     """
     By the engine's real thread of the lowest priority, into the register.

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from asr.recogniser import Alternative, Transcript
 
 _ALTERNATIVES_MOST = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one engine made of one turn."""
-
-    heard_in: str
-    """``first``, ``second`` (while the caller waited) or ``background`` (after the call)."""
-    engine: str
-    model: str
-    transcript: Transcript | None = field(default=None, repr=False)
-    """None when it failed."""
-    failure: str = ""
-    """Code of the failure; empty when there was none."""
-    seconds: float = 0.0
-    """How long the engine worked on it after the turn's end."""
 
 
 def is_unsure(transcript: Transcript | None, below: float) -> bool:

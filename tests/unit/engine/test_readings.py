@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asr.recogniser import Alternative, Transcript
-from ivr.engine.passes import believes_second, is_unsure, merged
+from ivr.engine.readings import believes_second, is_unsure, merged
 
 
 def heard(

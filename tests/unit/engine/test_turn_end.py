@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from asr.recogniser import Partial
 from intent.classifier import Classification, Ranked
+from ivr.call.ranking import ranking_of
 from ivr.call.rules import Pauses
-from ivr.engine.settling import Settling, to_ranking
+from ivr.engine.turn_end import PauseByCertainty
 from tests.engine_fakes import ranking
 from tests.unit.engine.stage import RULES
 
@@ -17,11 +19,13 @@ def said(*ranked: Ranked) -> Classification:
 
 def heard(*partials: tuple[str, float]) -> list[int]:
     """The pauses that were asked for while these were the likeliest."""
-    asked: list[int] = []
-    settling = Settling(RULES, PAUSES, asked.append)
-    for thema, probability in partials:
-        settling.partial(said(*ranking(thema, probability)), 0.9)
-    return asked
+    end = PauseByCertainty(RULES, PAUSES)
+    asked = [end.pause_ms]
+    for number, (thema, probability) in enumerate(partials):
+        end.heard(Partial("", "", 0.9), said(*ranking(thema, probability)), 0.1 * number)
+        if end.pause_ms != asked[-1]:
+            asked.append(end.pause_ms)
+    return asked[1:]
 
 
 def test_one_sure_partial_is_not_enough() -> None:
@@ -63,6 +67,6 @@ def test_probabilities_are_kept_within_bounds() -> None:
     """
     Rounding in a classifier must not end a call.
     """
-    ranked = to_ranking(said(Ranked("energie", 1.0000001), Ranked("onderwijs", -1e-9)))
+    ranked = ranking_of([("energie", 1.0000001), ("onderwijs", -1e-9)])
 
     assert [("energie", 1.0), ("onderwijs", 0.0)] == [(r.thema, r.probability) for r in ranked]

@@ -1,4 +1,4 @@
-"""Sessions on a pool of real threads: order, once, and nothing left behind."""
+"""Turns on a pool of real threads: order, one result, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 from asr.recogniser import Capabilities, Partial, Recogniser, Transcript
-from intent.classifier import Classification
-from ivr.engine.breaker import BreakerRules
-from ivr.engine.recognition import RecognitionPool
-from ivr.engine.session import Heard, Session
-from ivr.ports import Pcm
-from tests.engine_fakes import FakeClassifier, FakeSpeechEngine, LoopThreads, Said
+from ivr.engine.pooled import PooledRecognition, WaitingTurns
+from ivr.engine.workers import Workers
+from ivr.ports import Pcm, Recognised, TurnRecogniser
+from tests.engine_fakes import FakeSpeechEngine, LoopThreads, Results, Said
 from tests.virtual_time import VirtualLoop
 
 WAIT_SECONDS = 100.0
@@ -86,48 +84,40 @@ class GateEngine:
         return
 
 
-class Results:
-    """Takes results from any thread, and counts them."""
-
-    def __init__(self) -> None:
-        self.all: list[Heard] = []
-        self.first = threading.Event()
-
-    def __call__(self, heard: Heard) -> None:
-        self.all.append(heard)
-        self.first.set()
-
-
 @pytest.fixture
 def engine() -> GateEngine:
     return GateEngine()
 
 
+def pooled(engine: GateEngine, workers: int) -> PooledRecognition:
+    return PooledRecognition(engine, Workers(workers, "recognition"), WaitingTurns())
+
+
 @pytest.fixture
-def pool(engine: GateEngine) -> Iterator[RecognitionPool]:
-    made = RecognitionPool(engine, FakeClassifier, workers=3, breaker=BreakerRules(failures=1000))
+def pool(engine: GateEngine) -> Iterator[PooledRecognition]:
+    made = pooled(engine, 3)
     yield made
     engine.gate.set()
     made.stop()
 
 
-def test_audio_keeps_its_order_in_many_sessions_at_once(
-    pool: RecognitionPool, engine: GateEngine
+def test_audio_keeps_its_order_in_many_turns_at_once(
+    pool: PooledRecognition, engine: GateEngine
 ) -> None:
     """
-    Chunks of a session are heard in order, by one thread at a time, and none is lost.
+    Chunks of a turn are heard in order, by one thread at a time, and none is lost.
     """
-    sessions = [pool.open() for _ in range(40)]
-    results = [Results() for _ in sessions]
+    results = [Results() for _ in range(40)]
+    turns = [pool.open(result) for result in results]
     barrier = threading.Barrier(4)
 
     def feed(mine: slice) -> None:
         barrier.wait(WAIT_SECONDS)
         for number in range(50):
-            for session in sessions[mine]:
-                session.feed(chunk(number))
-        for session, result in zip(sessions[mine], results[mine], strict=True):
-            session.finish(result)
+            for turn in turns[mine]:
+                turn.feed(chunk(number))
+        for turn in turns[mine]:
+            turn.finish()
 
     feeders = [threading.Thread(target=feed, args=(slice(i, None, 4),)) for i in range(4)]
     for feeder in feeders:
@@ -144,19 +134,20 @@ def test_audio_keeps_its_order_in_many_sessions_at_once(
     assert all(gate.closed.wait(WAIT_SECONDS) for gate in engine.opened)
 
 
-def test_cancel_gives_the_recogniser_back(pool: RecognitionPool, engine: GateEngine) -> None:
+def test_cancel_gives_the_recogniser_back(pool: PooledRecognition, engine: GateEngine) -> None:
     """
     Also while it is at work; and nothing is reported.
     """
     engine.gate.clear()
-    session, result = pool.open(), Results()
-    session.feed(chunk(1))
-    session.feed(chunk(2))
+    result = Results()
+    turn = pool.open(result)
+    turn.feed(chunk(1))
+    turn.feed(chunk(2))
     while not engine.opened or not engine.opened[0].entered.wait(0.01):
         assert pool.waiting() <= 1
-    session.cancel()
-    session.finish(result)
-    session.feed(chunk(3))
+    turn.cancel()
+    turn.finish()
+    turn.feed(chunk(3))
     engine.gate.set()
 
     assert engine.opened[0].closed.wait(WAIT_SECONDS)
@@ -164,49 +155,51 @@ def test_cancel_gives_the_recogniser_back(pool: RecognitionPool, engine: GateEng
     assert [] == result.all
 
 
-def test_cancel_without_audio_opens_nothing(pool: RecognitionPool, engine: GateEngine) -> None:
+def test_cancel_without_audio_opens_nothing(pool: PooledRecognition, engine: GateEngine) -> None:
     """
     A caller who never spoke costs no recogniser.
     """
-    session = pool.open()
-    session.cancel()
-    session.cancel()
-    other, result = pool.open(), Results()
+    turn = pool.open(Results())
+    turn.cancel()
+    turn.cancel()
+    result = Results()
+    other = pool.open(result)
     other.feed(chunk(1))
-    other.finish(result)
+    other.finish()
 
     assert result.first.wait(WAIT_SECONDS)
     assert 1 == len(engine.opened)
 
 
-def test_late_and_done_never_both_give_a_result(pool: RecognitionPool, engine: GateEngine) -> None:
+def test_deadline_and_result_never_differ(pool: PooledRecognition, engine: GateEngine) -> None:
     """
-    Two hundred races between the deadline and the result: each has exactly one winner.
+    Two hundred races between the two: whoever wins, there is one result of a turn.
     """
     for _ in range(200):
-        session, result = pool.open(), Results()
-        session.feed(chunk(1))
+        result = Results()
+        turn = pool.open(result)
+        turn.feed(chunk(1))
         start = threading.Barrier(2)
-        late: list[Heard | None] = []
+        given: list[Recognised] = []
 
         def deadline(
-            session: Session = session,
-            late: list[Heard | None] = late,
+            turn: TurnRecogniser = turn,
+            given: list[Recognised] = given,
             start: threading.Barrier = start,
         ) -> None:
             start.wait(WAIT_SECONDS)
-            late.append(session.late())
+            given.append(turn.give_up())
 
         thread = threading.Thread(target=deadline)
         thread.start()
         start.wait(WAIT_SECONDS)
-        session.finish(result)
+        turn.finish()
         thread.join(WAIT_SECONDS)
-        if late[0] is None:
+        if given[0].transcript is not None and not given[0].transcript.is_fallback:
             assert result.first.wait(WAIT_SECONDS)
-        winners = len(result.all) + (late[0] is not None)
 
-        assert 1 == winners
+        assert result.all in ([], given)
+        assert given[0] is turn.give_up() or not result.all
     assert all(gate.closed.wait(WAIT_SECONDS) for gate in engine.opened)
     assert 200 >= len(engine.opened)
 
@@ -215,121 +208,116 @@ def test_late_result_gives_the_last_stable_partial(engine: GateEngine) -> None:
     """
     The recogniser hangs at the end: what was stable counts, and it is freed when it wakes.
     """
-    partials: list[str] = []
-    told = threading.Event()
-
-    def on_partial(partial: Partial, _: Classification) -> None:
-        partials.append(partial.text)
-        told.set()
-
-    pool = RecognitionPool(engine, FakeClassifier, workers=1)
-    session, result = pool.open(on_partial), Results()
-    session.feed(chunk(1))
-    assert told.wait(WAIT_SECONDS)
+    pool = pooled(engine, 1)
+    result = Results()
+    turn = pool.open(result)
+    turn.feed(chunk(1))
+    assert result.first_partial.wait(WAIT_SECONDS)
     engine.gate.clear()
-    session.finish(result)
+    turn.finish()
     assert engine.opened[0].finishing.wait(WAIT_SECONDS)
-    heard = session.late()
+    heard = turn.give_up()
 
-    assert heard is not None
     assert heard.transcript is not None
     assert ("woord", True, "gate") == (
         heard.transcript.text,
         heard.transcript.is_fallback,
         heard.transcript.engine,
     )
-    assert heard.classification is not None
     engine.gate.set()
     assert engine.opened[0].closed.wait(WAIT_SECONDS)
     # The only worker takes the next turn when it is done with this one.
-    other, later = pool.open(), Results()
+    later = Results()
+    other = pool.open(later)
     other.feed(chunk(2))
-    other.finish(later)
+    other.finish()
     assert later.first.wait(WAIT_SECONDS)
     assert [] == result.all
-    assert session.late() is None
     pool.stop()
 
 
-def test_late_without_stable_words_is_a_failure(pool: RecognitionPool, engine: GateEngine) -> None:
+def test_late_without_stable_words_is_a_failure(
+    pool: PooledRecognition, engine: GateEngine
+) -> None:
     """
     Nothing is invented.
     """
     engine.gate.clear()
-    session = pool.open()
-    session.feed(chunk(1))
-    session.finish(Results())
-    heard = session.late()
+    turn = pool.open(Results())
+    turn.feed(chunk(1))
+    turn.finish()
 
-    assert heard is not None
-    assert (None, "recogniser_late") == (heard.transcript, heard.failure)
+    assert Recognised(failure="recogniser_late") == turn.give_up()
 
 
 def test_recogniser_that_cannot_keep_up_is_bounded(
-    pool: RecognitionPool, engine: GateEngine
+    pool: PooledRecognition, engine: GateEngine
 ) -> None:
     """
     More than 35 seconds of waiting audio is dropped and reported, not stored.
     """
     engine.gate.clear()
-    session, result = pool.open(), Results()
+    result = Results()
+    turn = pool.open(result)
     second = np.zeros(8000, np.int16)
     for _ in range(100):
-        session.feed(second)
+        turn.feed(second)
 
-    assert session._waiting_samples <= 8000 * 37
-    engine.gate.set()
-    session.finish(result)
     assert result.first.wait(WAIT_SECONDS)
+    engine.gate.set()
+    turn.finish()
     assert ["recogniser_overrun"] == [heard.failure for heard in result.all]
     assert all(gate.closed.wait(WAIT_SECONDS) for gate in engine.opened)
+    # What waited is forgotten, and at most the piece in hand was still heard.
+    assert [0.0, 1.0] >= [float(len(gate.heard)) for gate in engine.opened]
 
 
 def test_all_workers_stuck_hold_up_nobody_else_than_recognition(
-    pool: RecognitionPool, engine: GateEngine
+    pool: PooledRecognition, engine: GateEngine
 ) -> None:
     """
     Feeding, finishing and giving up return at once, however many turns wait for a thread.
     """
     engine.gate.clear()
-    sessions = [pool.open() for _ in range(20)]
-    for session in sessions:
-        session.feed(chunk(1))
-        session.finish(Results())
-    heard = [session.late() for session in sessions]
+    turns = [pool.open(Results()) for _ in range(20)]
+    for turn in turns:
+        turn.feed(chunk(1))
+        turn.finish()
+    heard = [turn.give_up() for turn in turns]
 
-    assert ["recogniser_late"] * 20 == [h.failure for h in heard if h is not None]
+    assert ["recogniser_late"] * 20 == [h.failure for h in heard]
     assert pool.waiting() > 0
     engine.gate.set()
-    last, result = pool.open(), Results()
+    result = Results()
+    last = pool.open(result)
     last.feed(chunk(1))
-    last.finish(result)
+    last.finish()
     assert result.first.wait(WAIT_SECONDS)
     assert 0 == pool.waiting()
 
 
-def test_stopped_pool_takes_no_work(pool: RecognitionPool) -> None:
+def test_stopped_pool_takes_no_work(pool: PooledRecognition) -> None:
     """
-    A turn that comes too late gets its deadline, and the count of waiting work stays right.
+    A turn that comes too late is told so at once, and the count of waiting work stays right.
     """
     pool.stop()
-    session, result = pool.open(), Results()
-    session.feed(chunk(1))
-    session.finish(result)
-    heard = session.late()
+    result = Results()
+    turn = pool.open(result)
+    turn.feed(chunk(1))
+    turn.finish()
 
-    assert heard is not None
-    assert "recogniser_late" == heard.failure
+    assert [Recognised(failure="recogniser_busy")] == result.all == [turn.give_up()]
     assert 0 == pool.waiting()
 
 
-def test_finish_without_audio_is_reported(pool: RecognitionPool, engine: GateEngine) -> None:
+def test_finish_without_audio_is_reported(pool: PooledRecognition, engine: GateEngine) -> None:
     """
     There was a turn, and no chunk of it came.
     """
-    session, result = pool.open(), Results()
-    session.finish(result)
-    session.finish(result)
+    result = Results()
+    turn = pool.open(result)
+    turn.finish()
+    turn.finish()
 
     assert result.first.wait(WAIT_SECONDS)
     assert ["recogniser_heard_nothing"] == [heard.failure for heard in result.all]
@@ -339,18 +327,19 @@ def test_finish_without_audio_is_reported(pool: RecognitionPool, engine: GateEng
 @pytest.mark.parametrize("where", ["open_error", "accept_error", "finish_error", "close_error"])
 def test_whatever_a_recogniser_raises_ends_in_one_result(where: str) -> None:
     """
-    Never in a session that is stuck, and the worker lives on.
+    Never in a turn that is stuck, and the worker lives on.
     """
     loop = VirtualLoop()
     speech = FakeSpeechEngine()
-    pool = RecognitionPool(speech, FakeClassifier, workers=1, threads=LoopThreads(loop))
+    pool = PooledRecognition(speech, LoopThreads(loop), WaitingTurns())
     speech.script.append(Said("tekst"))
     setattr(speech.script[0], where, MemoryError("no room"))
-    session, result = pool.open(), Results()
-    session.feed(chunk(1))
+    result = Results()
+    turn = pool.open(result)
+    turn.feed(chunk(1))
     loop.pass_seconds(1.0)
-    session.feed(chunk(2))
-    session.finish(result)
+    turn.feed(chunk(2))
+    turn.finish()
     loop.pass_seconds(1.0)
     loop.close()
 
@@ -359,41 +348,43 @@ def test_whatever_a_recogniser_raises_ends_in_one_result(where: str) -> None:
     assert [expected] == [heard.failure for heard in result.all]
 
 
-def test_partials_are_classified_once_each() -> None:
+def test_a_partial_that_says_nothing_new_is_not_told() -> None:
     """
-    A partial that says nothing new costs nothing.
-    """
-    loop = VirtualLoop()
-    speech, classifier = FakeSpeechEngine(), FakeClassifier()
-    pool = RecognitionPool(speech, lambda: classifier, workers=1, threads=LoopThreads(loop))
-    speech.script.append(Said("een vraag", partials=["een", "een", "", "een vraag"]))
-    told: list[str] = []
-    session = pool.open(lambda partial, _: told.append(partial.text))
-    for number in range(4):
-        session.feed(chunk(number))
-        loop.pass_seconds(0.1)
-    session.cancel()
-    loop.pass_seconds(0.1)
-    loop.close()
-
-    assert ["een", "een vraag"] == told == classifier.asked
-
-
-def test_promoted_classifier_is_used_by_the_next_turn() -> None:
-    """
-    Whoever is speaking now is not disturbed.
+    Whoever follows the partials pays for news only.
     """
     loop = VirtualLoop()
     speech = FakeSpeechEngine()
-    models = [FakeClassifier(), FakeClassifier()]
-    pool = RecognitionPool(speech, lambda: models[0], workers=1, threads=LoopThreads(loop))
-    speech.script.extend([Said("een"), Said("twee")])
-    for _ in range(2):
-        session = pool.open()
-        session.feed(chunk(1))
-        session.finish(Results())
-        loop.pass_seconds(1.0)
-        models.reverse()
+    pool = PooledRecognition(speech, LoopThreads(loop), WaitingTurns())
+    speech.script.append(Said("een vraag", partials=["een", "een", "", "een vraag"]))
+    result = Results()
+    turn = pool.open(result)
+    for number in range(4):
+        turn.feed(chunk(number))
+        loop.pass_seconds(0.1)
+    turn.cancel()
+    loop.pass_seconds(0.1)
     loop.close()
 
-    assert [["een"], ["twee"]] == [models[0].asked, models[1].asked]
+    assert ["een", "een vraag"] == result.partials
+
+
+def test_a_turn_that_is_handed_over_whole_is_waited_for_until_it_is_done() -> None:
+    """
+    Work in nobody's hurry stands back while a caller waits, and for queued work before that.
+    """
+    loop = VirtualLoop()
+    speech = FakeSpeechEngine()
+    waiting = WaitingTurns()
+    pool = PooledRecognition(speech, LoopThreads(loop, 0.5), waiting, streams=False)
+    result = Results()
+    turn = pool.open(result)
+    turn.feed(np.zeros(20_000, np.int16))
+    before = waiting.is_quiet(0.0)
+    turn.finish()
+    during = waiting.is_quiet(0.0)
+    loop.pass_seconds(1.0)
+    loop.close()
+
+    assert (True, False, True) == (before, during, waiting.is_quiet(0.0))
+    assert 20_000 == speech.opened[0].samples
+    assert 1 == len(result.all)
