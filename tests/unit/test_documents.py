@@ -125,3 +125,29 @@ def test_alerts_name_metrics_that_exist() -> None:
     known = set(re.findall(r"`(wegwijs_\w+)`", docs.metrics_table()))
     assert len(named) >= 7
     assert set() == named - known
+
+
+def test_one_call_can_be_followed_in_fifteen_files() -> None:
+    """
+    From frame to transfer: every file is there, and each thread crossing that is stated is marked.
+    """
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    way = text.partition("<!-- one-call:begin -->")[2].partition("<!-- one-call:end -->")[0]
+    files = re.findall(r"^\|[^|]*\| `([^`]+)` \|", way, re.MULTILINE)
+
+    assert 15 >= len(files) == len(set(files))
+    assert [] == [file for file in files if not (ROOT / file).is_file()]
+    assert "five times on the way" in text
+    assert 5 == way.count("⇒")
+
+
+def test_every_room_is_described() -> None:
+    """
+    The architecture names each folder of ``ivr``, and no loose file lies beside the rooms.
+    """
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    package = ROOT / "ivr"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+
+    assert {"__init__.py", "__main__.py", "errors.py"} == {p.name for p in package.glob("*.py")}
+    assert [] == [room for room in sorted(rooms) if f"`ivr.{room}`" not in text]
