@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from intent.arithmetic import Floats, exp, log
 from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE
-from intent.model import FLATNESS, Floats, Head, others
+from intent.minimise import minimise
+from intent.model import FLATNESS, Head, others
 
 _OUT_OF_SCOPE_SHARE: Final = 2.5
 """Calls outside our reach against those for one thema: about one call in six or seven."""
@@ -90,9 +91,8 @@ def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
         return _loss(values, oof, labels, weight)
 
     start = np.zeros(len(Head.__dataclass_fields__) + 1)
-    result = minimize(loss, start, method="L-BFGS-B", jac=True, options={"maxiter": _MOST_STEPS})
-    *head, share = result.x.tolist()
-    return Head.of(head), float(share)
+    *head, share = minimise(loss, start, steps=_MOST_STEPS).tolist()
+    return Head.of(head), share
 
 
 def _loss(
@@ -108,7 +108,7 @@ def _loss(
     rows = np.arange(len(oof.logits))
     logits = oof.logits + share * oof.counts
     doubt = 1.0 - np.clip(oof.confidence, 0.0, 1.0)
-    length = np.log(np.maximum(oof.length, 1.0) / 8.0)
+    length = log(np.maximum(oof.length, 1.0) / 8.0)
     exponent = (
         head.log_scale
         - head.scale_unknown * oof.unknown
@@ -116,23 +116,23 @@ def _loss(
         + head.scale_length * length
     )
     inside = (exponent > -4.0) & (exponent < 4.0)
-    scale = np.exp(np.clip(exponent, -4.0, 4.0))
+    scale = exp(np.clip(exponent, -4.0, 4.0))
     place = others(logits, scope, language).argmax(axis=1)
     best_other = logits[rows, place]
     foreign = np.maximum(oof.foreign, 0.0)
     scope_terms = np.array([np.ones(len(rows)), oof.unknown, doubt, oof.strange, best_other])
     language_terms = np.array([np.ones(len(rows)), foreign, doubt, oof.strange * doubt])
-    scope_weights = [
+    scope_weights = np.array([
         head.scope_bias, head.scope_unknown, head.scope_doubt, head.scope_strange, head.scope_best,
-    ]  # fmt: skip
-    language_weights = [
+    ])  # fmt: skip
+    language_weights = np.array([
         head.language_bias, head.language_foreign, head.language_doubt, head.language_strange,
-    ]  # fmt: skip
+    ])  # fmt: skip
     scores = logits * scale[:, None]
-    scores[:, scope] += np.array(scope_weights) @ scope_terms
-    scores[:, language] += np.array(language_weights) @ language_terms
+    scores[:, scope] += (scope_weights[:, None] * scope_terms).sum(axis=0)
+    scores[:, language] += (language_weights[:, None] * language_terms).sum(axis=0)
     scores -= scores.max(axis=1, keepdims=True)
-    sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+    sharp, flat = exp(scores), exp(FLATNESS * scores)
     sharp /= sharp.sum(axis=1, keepdims=True)
     flat /= flat.sum(axis=1, keepdims=True)
     flat_share = head.flat_share
@@ -155,11 +155,11 @@ def _loss(
             -(by_scale * oof.unknown).sum(),
             -(by_scale * doubt).sum(),
             (by_scale * length).sum(),
-            *(scope_terms @ slope[:, scope]),
-            *(language_terms @ slope[:, language]),
+            *(scope_terms * slope[:, scope]).sum(axis=1),
+            *(language_terms * slope[:, language]).sum(axis=1),
             by_flat_share * flat_share * (1.0 - flat_share),
             by_share,
         ]
     )
-    value = -float((weight * np.log(likely)).sum()) + _PENALTY * float((values**2).sum())
+    value = -float((weight * log(likely)).sum()) + _PENALTY * float((values**2).sum())
     return value, gradient + 2.0 * _PENALTY * values

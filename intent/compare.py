@@ -26,13 +26,13 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
 
+from intent.arithmetic import Floats
 from intent.catalogue import load_catalogue
 from intent.corpus import Corpus, Document, fold_of, matrix
 from intent.dataset import Row
 from intent.embeddings import Embedder
 from intent.errors import IntentError
 from intent.features import FeatureSpace
-from intent.model import Floats
 from intent.report import calibration_curve
 from intent.text import normalise
 from intent.training import FOLDS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,12 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from intent.arithmetic import Floats, exp, exp_of, log, log_of
 from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE
 from intent.embeddings import Embedder
 from intent.features import FeatureSpace
 from intent.language import LanguageModel, script_language
-
-Floats = NDArray[np.float64]
 
 FOREIGN_SCRIPT_LOGIT = 12.0
 """Added to ``andere-taal`` when most letters are of another script: no example is needed."""
@@ -105,12 +103,12 @@ class Head:
             Shape ``(texts, labels)``, rows sum to 1.
         """
         doubt = 1.0 - np.clip(confidence, 0.0, 1.0)
-        scale = np.exp(
+        scale = exp(
             np.clip(
                 self.log_scale
                 - self.scale_unknown * unknown
                 - self.scale_doubt * doubt
-                + self.scale_length * np.log(np.maximum(length, 1.0) / 8.0),
+                + self.scale_length * log(np.maximum(length, 1.0) / 8.0),
                 -4.0,
                 4.0,
             )
@@ -130,7 +128,7 @@ class Head:
             + self.language_strange * strange * doubt
         )
         scores -= scores.max(axis=1, keepdims=True)
-        sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+        sharp, flat = exp(scores), exp(FLATNESS * scores)
         sharp /= sharp.sum(axis=1, keepdims=True)
         flat /= flat.sum(axis=1, keepdims=True)
         share = self.flat_share
@@ -139,7 +137,7 @@ class Head:
     @property
     def flat_share(self) -> float:
         """Share of the flat ranking, 0..1."""
-        return 1.0 / (1.0 + math.exp(3.0 - self.flat))
+        return 1.0 / (1.0 + exp_of(3.0 - self.flat))
 
     def one(self, found: Evidence, confidence: float, *, scope: int, language: int) -> Floats:
         """Calibrate one text; the same as :meth:`probabilities`, several times faster.
@@ -158,9 +156,9 @@ class Head:
             self.log_scale
             - self.scale_unknown * found.unknown
             - self.scale_doubt * doubt
-            + self.scale_length * math.log(max(found.words, 1) / 8.0)
+            + self.scale_length * log_of(max(found.words, 1) / 8.0)
         )
-        scores = found.logits * math.exp(min(4.0, max(-4.0, exponent)))
+        scores = found.logits * exp_of(min(4.0, max(-4.0, exponent)))
         scores[scope] += (
             self.scope_bias
             + self.scope_unknown * found.unknown
@@ -175,7 +173,7 @@ class Head:
             + self.language_strange * found.strange * doubt
         )
         scores -= scores.max()
-        sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+        sharp, flat = exp(np.array([scores, FLATNESS * scores]))
         share = self.flat_share
         return np.asarray(
             (1.0 - share - EVEN) / sharp.sum() * sharp
@@ -220,9 +218,11 @@ class Model:
     def evidence(self, words: Sequence[str]) -> Evidence:
         """Return the uncalibrated evidence of normalised words."""
         indices, values = self.features.vector(words)
-        logits = (values @ self.weights[indices] + self.bias).astype(np.float64)
+        score = (values[:, None] * self.weights[indices]).sum(axis=0) + self.bias
+        logits = score.astype(np.float64)
         if self.embedder is not None and self.embedding_weights is not None:
-            logits += self.embedder.vector(words) @ self.embedding_weights
+            meant = self.embedder.vector(words)
+            logits += (meant[:, None] * self.embedding_weights).sum(axis=0)
         if script_language(words) is not None:
             logits[self.labels.index(OTHER_LANGUAGE)] += FOREIGN_SCRIPT_LOGIT
         known = self.features.vocabulary

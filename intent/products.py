@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from intent.arithmetic import exp, log
 from intent.text import tokens
 
 _MAX_GRAM_SHARE: Final = 0.1
@@ -80,7 +80,7 @@ class ProductIndex:
         self._gram_ids = {gram: i for i, (gram, n) in enumerate(frequency.items()) if n <= ceiling}
         # Ids may have gaps where common grams were left out; counting again closes them.
         self._gram_ids = {gram: i for i, gram in enumerate(self._gram_ids)}
-        self._idf = np.array([np.log1p(self._names / frequency[gram]) for gram in self._gram_ids])
+        self._idf = log(np.array([1.0 + self._names / frequency[gram] for gram in self._gram_ids]))
         self._owner = np.array(owners, dtype=np.int32)
         postings: list[list[int]] = [[] for _ in self._gram_ids]
         values: list[list[float]] = [[] for _ in self._gram_ids]
@@ -97,7 +97,7 @@ class ProductIndex:
         self._values = [np.array(v, dtype=np.float32) for v in values]
         self._weight = np.maximum(weight, 1e-9)
         # A name of one short common word matches by accident: let it count for less.
-        self._trust = 1.0 - np.exp(-self._weight / 12.0)
+        self._trust = 1.0 - exp(-self._weight / 12.0)
         self._themas = np.array([p.thema for p in self._products], dtype=object)
 
     def search(
@@ -125,11 +125,10 @@ class ProductIndex:
             allowed = np.isin(self._themas, list(themas))
             score = np.where(allowed[self._owner], score, 0.0)
         hits: dict[int, float] = {}
-        wanted = min(self._names, 8 * limit)
-        best: NDArray[np.intp] = np.argpartition(-score, wanted - 1)[:wanted]
-        for row in best[np.lexsort((best, -score[best]))]:
+        best = np.flatnonzero(score >= _FEWEST)
+        for row in best[np.argsort(-score[best], kind="stable")]:
             owner = int(self._owner[row])
-            if score[row] < _FEWEST or len(hits) == limit:
+            if len(hits) == limit:
                 break
             hits.setdefault(owner, min(1.0, float(score[row])))
         return tuple(

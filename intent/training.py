@@ -17,21 +17,21 @@ import scipy
 import scipy.sparse as sp
 import sklearn
 from numpy.typing import NDArray
-from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
 
+from intent.arithmetic import Floats, log
 from intent.calibration import OutOfFold, fit_head, join
 from intent.catalogue import OTHER_LANGUAGE, Catalogue, load_catalogue
 from intent.corpus import ALWAYS, Corpus, Document, fold_of, matrix
 from intent.dataset import Row, fingerprint
 from intent.embeddings import Embedder
-from intent.errors import TrainingDataError
+from intent.errors import ModelError, TrainingDataError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
-from intent.model import Evidence, Floats, Head, Model
+from intent.model import Evidence, Head, Model
 from intent.plots import plots
 from intent.report import score_card
-from intent.storage import save_model
+from intent.storage import read_card, read_whole, save_model
 from intent.text import normalise
 
 FOLDS: Final = 4
@@ -76,14 +76,15 @@ def train(
 ) -> ModelVersion:
     """Train from ``data_dir`` and write the version's folder under ``out_dir``.
 
-    Nothing is written to ``out_dir`` before the model is complete; an older version of the same
-    name is replaced.
+    Nothing is written to ``out_dir`` before the model is complete. A version of the same name that
+    is there already and whole is left as it is: it is the same model, and may be in use.
 
     Args:
         data_dir: Holds ``catalogue.toml``, ``products/``, ``utterances/`` and, optionally,
             ``lexicon/``, ``languages/``, ``confusions.tsv`` and ``heard.tsv``.
         out_dir: Where versions are kept; made when absent.
-        seed: The same seed and data give the same version.
+        seed: Of every random choice. The same seed, data and library versions give the same
+            version on every x86-64 machine, unless ``embeddings`` are learned from.
         progress: Told what is being done and which share of the work is done, 0..1.
         folds: Parts for calibration, at least 2.
         embeddings: Folder of a sentence embedding model to learn from too; the version carries
@@ -141,11 +142,20 @@ def train(
             (draft / name).write_text(picture, encoding="utf-8")
         version = save_model(draft, model, card)
         final = out_dir / version
-        if final.exists():
-            shutil.rmtree(final)
-        draft.rename(final)
+        if not _is_whole(final):
+            if final.exists():
+                shutil.rmtree(final)
+            draft.rename(final)
     tell("done", 1.0)
-    return ModelVersion(version=version, directory=final, card=card)
+    return ModelVersion(version=version, directory=final, card=read_card(final))
+
+
+def _is_whole(directory: Path) -> bool:
+    try:
+        read_whole(directory)
+    except ModelError:
+        return False
+    return True
 
 
 def _fingerprint_of_files(data_dir: Path) -> str:
@@ -256,8 +266,6 @@ def _fit_linear(
     linear = LinearSVC(C=_STRENGTH, tol=1e-3, random_state=DEFAULT_SEED)
     linear.fit(beside, target, sample_weight=weight)
     weights = np.ascontiguousarray(linear.coef_.T).astype(np.float32)
-    bayes = ComplementNB(alpha=_SMOOTHING).fit(vectors, target, sample_weight=weight)
-    scores = bayes.feature_log_prob_.T
     return Linear(
         Model(
             tuple(labels),
@@ -272,8 +280,31 @@ def _fit_linear(
             if embedder is None
             else weights[len(space) :].astype(np.float16).astype(np.float32),
         ),
-        np.ascontiguousarray(scores - scores.mean(axis=1, keepdims=True)).astype(np.float32),
+        _complement_bayes(vectors, target, weight, len(labels)),
     )
+
+
+def _complement_bayes(
+    vectors: sp.csr_matrix, target: NDArray[np.int64], weight: Floats, labels: int
+) -> NDArray[np.float32]:
+    """Return the weights of complement naive Bayes, shape ``(features, labels)``.
+
+    A feature speaks for a label when it is rare in all others.
+
+    Args:
+        vectors: Shape ``(documents, features)``.
+        target: Label of each document.
+        weight: Of each document.
+        labels: How many there are.
+
+    Source: Rennie et al., Tackling the Poor Assumptions of Naive Bayes Text Classifiers (2003).
+    """
+    documents = np.arange(len(target))
+    members = sp.csr_matrix((weight, (target, documents)), shape=(labels, len(target)))
+    own = (members @ vectors.astype(np.float64)).toarray()
+    others = own.sum(axis=0) + _SMOOTHING - own
+    scores = -log(others / others.sum(axis=1, keepdims=True))
+    return np.ascontiguousarray((scores - scores.mean(axis=0)).T, dtype=np.float32)
 
 
 def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) -> OutOfFold:
@@ -302,7 +333,7 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
             (wrapped, min(1.0, rng.uniform(0.8, 1.05)), 0.5),
             (
                 augmenter.corrupt(wrapped, rate, rng),
-                min(1.0, max(0.05, 1.0 - rate + rng.gauss(0.0, 0.1))),
+                min(1.0, max(0.05, 1.0 - rate + rng.triangular(-0.25, 0.25))),
                 0.5,
             ),
             *((" ".join(r.words), r.confidence, heard) for r in corpus.heard.get(text, ())),
