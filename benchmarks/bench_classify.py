@@ -35,9 +35,9 @@ from intent.products import Product, ProductIndex
 from intent.storage import ARRAYS
 from intent.text import normalise, tokens
 from intent.training import train
-from ivr.call.events import Ranked as CallRanked
 from ivr.call.policy import Decision, decide
 from ivr.call.rules import Costs
+from ivr.engine.settling import to_ranking
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "training_data"
@@ -108,8 +108,7 @@ def retrieval(catalogue: Catalogue) -> Classifier:
 
 def by_cost(found: Classification) -> Decision:
     """Decide as a call does, with the default costs."""
-    ranking = [CallRanked(thema=r.thema, probability=r.probability) for r in found.ranking]
-    return decide(ranking, costs=Costs())
+    return decide(to_ranking(found), costs=Costs())
 
 
 def main() -> None:
@@ -176,7 +175,7 @@ def main() -> None:
         )
 
     def measured(which: Classifier, on: Sequence[Row]) -> Report:
-        return evaluate(which, on, by_cost, catalogue=catalogue)
+        return evaluate(which, on, by_cost, Costs(), catalogue=catalogue)
 
     clean, noisy = measured(classifier, rows), measured(classifier, misheard)
     others = [majority(known, catalogue), naive_bayes(known, catalogue), retrieval(catalogue)]

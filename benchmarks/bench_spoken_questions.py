@@ -103,10 +103,11 @@ def main() -> None:
     foreign = [row for row in rows if row.thema == OTHER_LANGUAGE and row.language != "nl"]
 
     def measured(certain: bool, on: Sequence[Row]) -> Report:
-        return evaluate(Hearing(classifier, heard, certain), on, by_cost, catalogue=catalogue)
+        which = Hearing(classifier, heard, certain)
+        return evaluate(which, on, by_cost, Costs(), catalogue=catalogue)
 
     whole, certain = measured(False, rows), measured(True, rows)
-    written = evaluate(classifier, rows, by_cost, catalogue=catalogue)
+    written = evaluate(classifier, rows, by_cost, Costs(), catalogue=catalogue)
     data = f"{len(rows)} held-out questions spoken by espeak-ng"
 
     def add(metric: str, value: float | None, baseline: float | None, *, higher: bool) -> None:

@@ -17,7 +17,6 @@ from intent.catalogue import Catalogue, load_catalogue
 from intent.classifier import Classification, TrainedClassifier
 from intent.dataset import read_rows
 from intent.errors import IntentError
-from intent.evaluate import Seconds
 from intent.evaluate import evaluate as measure
 from intent.text import tokens
 from intent.training import DEFAULT_SEED, ModelVersion
@@ -86,18 +85,6 @@ def _decider(catalogue: Catalogue) -> Callable[[Classification], Decision]:
     routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
     costs = Costs()
     return lambda found: decide(to_ranking(found), costs=costs, routable=routable)
-
-
-def _seconds(costs: Costs) -> Seconds:
-    """What the policy expects to pay is what a measured outcome is charged."""
-    return Seconds(
-        misroute=costs.misroute_seconds,
-        confirm=costs.confirm_seconds,
-        menu=costs.menu_seconds,
-        menu_option=costs.menu_option_seconds,
-        repeat=costs.repeat_seconds,
-        human=costs.human_seconds,
-    )
 
 
 def classify(
@@ -188,9 +175,7 @@ def evaluate(
         raise TextCommandError(str(error)) from None
     if not rows:
         raise TextCommandError(f"{data}: holds no rows; add lines below the header")
-    report = measure(
-        classifier, rows, _decider(catalogue), catalogue=catalogue, seconds=_seconds(Costs())
-    )
+    report = measure(classifier, rows, _decider(catalogue), Costs(), catalogue=catalogue)
     if json_output:
         print(json.dumps(report.as_dict(), ensure_ascii=False))
     else:

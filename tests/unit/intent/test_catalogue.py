@@ -163,6 +163,7 @@ def test_expired_thema_is_gone(tmp_path: Path) -> None:
         ('expires = "soon"', "themas[0].expires"),
         ("keywords = [1]", "themas[0].keywords"),
         ('non_thema = "no"', "themas[0].non_thema"),
+        ("non_thema = true", "themas[0].non_thema"),
     ],
 )
 def test_wrong_key_is_named(tmp_path: Path, extra: str, where: str) -> None:
@@ -183,6 +184,12 @@ def test_wrong_key_is_named(tmp_path: Path, extra: str, where: str) -> None:
         ('slug = "energie"', 'slug = "Energie!"', "is not a slug"),
         ('slug = "andere-taal"', 'slug = "andere"', "is missing"),
         ('group = "algemeen"', 'group = "geen"', "is not a group"),
+        ("non_thema = true", "", "does not go with the slug 'buiten-bereik'"),
+        (
+            "non_thema = true",
+            "non_thema = true\nexpires = 2030-01-01",
+            "would take 'buiten-bereik'",
+        ),
         ("[[groups]]", "[[group]]", "is not a known table"),
         ('spoken = "energie"', 'spoken = " "', "is not a text"),
         ("[[themas]]", "[[themas", r"is not TOML \(.*line \d+, column \d+\)"),
