@@ -20,7 +20,7 @@ FOREIGN_SCRIPT_LOGIT = 12.0
 
 
 FLATNESS = 0.3
-"""Scores of the flat ranking against those of the sharp one."""
+"""The flat ranking is made of this share of the sharp one's scores, so its labels differ less."""
 
 EVEN = 0.002
 """Share of probability that is spread evenly, so that no label is impossible."""
@@ -35,7 +35,8 @@ class Evidence:
     unknown: float
     """Share of words that training never saw, 0..1."""
     foreign: float
-    """How much better another language explains the words than Dutch; positive is foreign."""
+    """How much better another language explains the words than Dutch, -10..10: the difference of
+    their log scores, the mean over the words."""
     words: int
     """Number of words; 0 means nothing was said."""
     strange: float = 0.0
@@ -43,8 +44,8 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """Calibration: evidence and the recogniser's confidence in, probabilities out.
+class Calibration:
+    """Evidence and the recogniser's confidence in, probabilities out.
 
     Fitted on out-of-fold evidence of whole paraphrase families, clean and misheard, so that the
     probabilities hold for subjects and words that training has not seen.
@@ -71,8 +72,8 @@ class Head:
     looks plain is misunderstood now and then."""
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Head:
-        """Build from the parameters in the order of the fields."""
+    def of(cls, values: Sequence[float]) -> Calibration:
+        """Build from the parameters in the order of the fields; 0 for those that are left out."""
         return cls(*(float(v) for v in values))
 
     def probabilities(
@@ -200,7 +201,7 @@ class Model:
     bias: NDArray[np.float32]
     """Shape ``(labels,)``."""
     languages: LanguageModel
-    head: Head
+    calibration: Calibration
     examples: tuple[tuple[str, str], ...] = ()
     """Normalised training utterances with their thema, for explanations."""
     embedder: Embedder | None = None
@@ -216,7 +217,11 @@ class Model:
         self.languages.scores(frequent)
 
     def evidence(self, words: Sequence[str]) -> Evidence:
-        """Return the uncalibrated evidence of normalised words."""
+        """Return what the words say, before calibration.
+
+        Args:
+            words: Normalised; may be empty.
+        """
         indices, values = self.features.vector(words)
         score = (values[:, None] * self.weights[indices]).sum(axis=0) + self.bias
         logits = score.astype(np.float64)
@@ -232,13 +237,15 @@ class Model:
         return Evidence(logits, unknown, self.languages.foreign_score(words), len(words), strange)
 
     def probabilities(self, words: Sequence[str], confidence: float) -> Floats:
-        """Return calibrated probabilities of one text, shape ``(labels,)``.
+        """Return calibrated probabilities of one text, shape ``(labels,)``, that sum to 1.
 
-        Nothing said means nothing known: every label is equally likely.
+        Args:
+            words: Normalised. Nothing said means nothing known: every label is equally likely.
+            confidence: Of the recogniser, 0..1.
         """
         if not words:
             return np.full(len(self.labels), 1.0 / len(self.labels))
-        return self.head.one(
+        return self.calibration.one(
             self.evidence(words),
             confidence,
             scope=self.labels.index(OUT_OF_SCOPE),

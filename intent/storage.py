@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from intent.embeddings import Embedder
 from intent.errors import ModelError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
-from intent.model import Head, Model
+from intent.model import Calibration, Model
 
 FORMAT: Final = 2
 ARRAYS: Final = "model.npz"
@@ -56,9 +56,7 @@ def save_model(directory: Path, model: Model, card: Mapping[str, Any]) -> str:
         "languages": _pack(model.languages.languages),
         "language_vocabulary": _pack(model.languages.vocabulary),
         "language_weights": model.languages.weights.astype(np.float16),
-        "head": np.array(
-            [getattr(model.head, name) for name in Head.__dataclass_fields__], dtype=np.float64
-        ),
+        "head": np.array(astuple(model.calibration), dtype=np.float64),
         "example_texts": _pack(text for text, _ in model.examples),
         "example_labels": _pack(label for _, label in model.examples),
     }
@@ -188,7 +186,7 @@ def load_model(directory: Path) -> tuple[Model, dict[str, Any]]:
                     {g: i for i, g in enumerate(_unpack(arrays["language_vocabulary"]))},
                     arrays["language_weights"].astype(np.float32),
                 ),
-                head=Head.of(arrays["head"].tolist()),
+                calibration=Calibration.of(arrays["head"].tolist()),
                 examples=tuple(
                     zip(
                         _unpack(arrays["example_texts"]),

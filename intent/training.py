@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
 from intent.arithmetic import Floats, log
-from intent.calibration import OutOfFold, fit_head, join
-from intent.catalogue import OTHER_LANGUAGE, Catalogue, load_catalogue
-from intent.corpus import ALWAYS, Corpus, Document, fold_of, matrix
+from intent.calibration import OutOfFold, fit_calibration, join
+from intent.catalogue import OTHER_LANGUAGE, load_catalogue
+from intent.corpus import Corpus, Document, fold_of, labels_and_weights, matrix
 from intent.dataset import Row, fingerprint
 from intent.embeddings import Embedder
 from intent.errors import ModelError, TrainingDataError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
-from intent.model import Evidence, Head, Model
+from intent.model import Calibration, Evidence, Model
 from intent.plots import plots
 from intent.report import score_card
 from intent.storage import read_card, read_whole, save_model
@@ -46,10 +46,10 @@ _MANY_ROWS: Final = 10_000
 FEWEST_ROWS: Final = 5
 """Fewest written training utterances of a label."""
 
-_STRENGTH: Final = 0.3
+STRENGTH: Final = 0.3
 """Inverse regularisation of the support vector machine; chosen by intent/compare.py."""
 
-_SMOOTHING: Final = 0.05
+SMOOTHING: Final = 0.05
 """Of complement naive Bayes; chosen by intent/compare.py."""
 
 Progress = Callable[[str, float], None]
@@ -128,7 +128,7 @@ def train(
             "scipy": scipy.__version__,
         },
         "calibration": {
-            "head": {name: getattr(model.head, name) for name in Head.__dataclass_fields__},
+            "head": asdict(model.calibration),
             **score_card(probabilities, accepted, model.labels),
         },
         "held_out": _held_out_scores(model, corpus),
@@ -214,23 +214,23 @@ def fit(
     for fold in range(scored):
         tell("calibrating", 0.05 + 0.7 * fold / scored)
         known = [d for d in documents if d.fold != fold]
-        partial = _fit_linear(known, labels, languages, embedder)
+        partial = _fit_linear(known, labels, languages, seed, embedder)
         rows = [row for row in corpus.train if fold_of(row.family, folds) == fold]
         parts.append(_evidence(partial, rows, corpus, Random(seed + 1 + fold)))
     oof = join(parts)
-    head, share = fit_head(oof, labels)
+    calibration, share = fit_calibration(oof, labels)
     tell("fitting", 0.75)
-    whole = _fit_linear(documents, labels, languages, embedder)
+    whole = _fit_linear(documents, labels, languages, seed, embedder)
     weights = whole.machine.weights + share * whole.bayes
     examples = tuple((normalise(row.text), row.thema) for row in corpus.train)
     model = replace(
         whole.machine,
         # Rounded as they are stored.
         weights=weights.astype(np.float16).astype(np.float32),
-        head=head,
+        calibration=calibration,
         examples=examples,
     )
-    return model, oof.probabilities(head, share, labels), oof.accepted
+    return model, oof.probabilities(calibration, share, labels), oof.accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +238,7 @@ class Linear:
     """Two linear models over the same features."""
 
     machine: Model
+    """Of the support vector machine alone, not calibrated."""
     bayes: NDArray[np.float32]
     """Weights of complement naive Bayes, shape ``(features, labels)``."""
 
@@ -246,6 +247,7 @@ def _fit_linear(
     documents: Sequence[Document],
     labels: Sequence[str],
     languages: LanguageModel,
+    seed: int,
     embedder: Embedder | None = None,
 ) -> Linear:
     """Fit a linear support vector machine and naive Bayes, every label weighing the same.
@@ -254,16 +256,13 @@ def _fit_linear(
     its full weight. Their sum does better than either on families that training has not seen.
     """
     space = FeatureSpace.learn(d.words for d in documents if d.clean)
-    target = np.array([d.label for d in documents])
-    weight = np.array([d.weight for d in documents])
-    totals = np.bincount(target, weight, minlength=len(labels))
-    weight *= len(documents) / len(labels) / totals[target]
+    target, weight = labels_and_weights(documents, len(labels))
     vectors = matrix(space, [d.words for d in documents])
     beside = vectors
     if embedder is not None:
         meant = sp.csr_matrix(embedder.matrix([d.words for d in documents]))
         beside = sp.hstack([vectors, meant], format="csr")
-    linear = LinearSVC(C=_STRENGTH, tol=1e-3, random_state=DEFAULT_SEED)
+    linear = LinearSVC(C=STRENGTH, tol=1e-3, random_state=seed)
     linear.fit(beside, target, sample_weight=weight)
     weights = np.ascontiguousarray(linear.coef_.T).astype(np.float32)
     return Linear(
@@ -273,7 +272,7 @@ def _fit_linear(
             weights[: len(space)],
             linear.intercept_.astype(np.float32),
             languages,
-            Head(),
+            Calibration(),
             embedder=embedder,
             # Rounded as they are stored.
             embedding_weights=None
@@ -302,7 +301,7 @@ def _complement_bayes(
     documents = np.arange(len(target))
     members = sp.csr_matrix((weight, (target, documents)), shape=(labels, len(target)))
     own = (members @ vectors.astype(np.float64)).toarray()
-    others = own.sum(axis=0) + _SMOOTHING - own
+    others = own.sum(axis=0) + SMOOTHING - own
     scores = -log(others / others.sum(axis=1, keepdims=True))
     return np.ascontiguousarray((scores - scores.mean(axis=0)).T, dtype=np.float32)
 
@@ -336,7 +335,7 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
                 min(1.0, max(0.05, 1.0 - rate + rng.triangular(-0.25, 0.25))),
                 0.5,
             ),
-            *((" ".join(r.words), r.confidence, heard) for r in corpus.heard.get(text, ())),
+            *((" ".join(h.words), h.confidence, heard) for h in corpus.heard.get(text, ())),
         ]
         for variant, sure, share in variants:
             words = variant.split()
@@ -366,8 +365,3 @@ def _held_out_scores(model: Model, corpus: Corpus) -> dict[str, Any]:
     probabilities = np.array([model.probabilities(normalise(r.text).split(), 1.0) for r in rows])
     accepted = np.array([[label in r.accepted for label in model.labels] for r in rows])
     return score_card(probabilities, accepted, model.labels)
-
-
-__all__ = [
-    "ALWAYS", "DEFAULT_SEED", "FOLDS", "Catalogue", "ModelVersion", "fit", "train",
-]  # fmt: skip
