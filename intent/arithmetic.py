@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -24,12 +25,19 @@ _LN2_HIGH: Final = float.fromhex("0x1.62e42fefa3800p-1")
 """Leading bits of ln 2: its product with a whole number below 2048 is exact."""
 _LN2_LOW: Final = float.fromhex("0x1.ef35793c76730p-45")
 """The rest of ln 2."""
-_PER_LN2: Final = 1.0 / (_LN2_HIGH + _LN2_LOW)
+_ROOTS: Final = tuple(float(Decimal(2) ** (Decimal(part) / 32)) for part in range(32))
+"""Two to the power of each 32nd, so that few terms of a series are left to add up."""
+_ROOTS_ARRAY: Final = np.array(_ROOTS)
+_STEP_HIGH: Final = float.fromhex("0x1.62e42fep-6")
+"""Leading bits of ln 2 / 32: its product with a whole number below 2**24 is exact."""
+_STEP_LOW: Final = float.fromhex("0x1.f473de6af278fp-35")
+"""The rest of ln 2 / 32."""
+_PER_STEP: Final = 1.0 / (_STEP_HIGH + _STEP_LOW)
 _ROOT_HALF: Final = math.sqrt(0.5)
 _LOG_SERIES: Final = tuple(2.0 / n for n in range(23, 2, -2))
 """Of log((1 + s) / (1 - s)) / s - 2 by s squared, highest power first; for s within 0.172."""
-_EXP_SERIES: Final = tuple(1.0 / math.factorial(n) for n in range(14, -1, -1))
-"""Of e to the x, highest power first; for x within half of ln 2."""
+_EXP_SERIES: Final = tuple(1.0 / math.factorial(n) for n in range(7, -1, -1))
+"""Of e to the x, highest power first; for x within ln 2 / 64."""
 _FURTHEST: Final = 700.0
 """Farther from 0, e to the x leaves the range of a double."""
 _BLOCK: Final = 8192
@@ -65,8 +73,9 @@ def log_of(value: float) -> float:
 def exp_of(value: float) -> float:
     """Return e to the power of one number, with the bits of :func:`exp`."""
     value = min(_FURTHEST, max(-_FURTHEST, value))
-    power = round(value * _PER_LN2)
-    return math.ldexp(_exp_within(value, float(power)), power)
+    steps = round(value * _PER_STEP)
+    root = _ROOTS[steps & 31]
+    return math.ldexp(root * _exp_within(value, float(steps)), steps >> 5)
 
 
 def dot(one: NDArray[Any], other: NDArray[Any]) -> float:
@@ -88,26 +97,31 @@ def _log_from(part: _Number, power: _Number) -> _Number:
 
 
 def _exp(values: Floats) -> Floats:
-    values = np.clip(values, -_FURTHEST, _FURTHEST)
-    power = np.rint(values * _PER_LN2)
-    return np.ldexp(_exp_within(values, power), power.astype(np.int32))
+    values = np.minimum(_FURTHEST, np.maximum(-_FURTHEST, values))
+    rounded = np.rint(values * _PER_STEP)
+    steps = rounded.astype(np.int32)
+    roots = _ROOTS_ARRAY.take(steps & 31)
+    return np.asarray(np.ldexp(roots * _exp_within(values, rounded), steps >> 5))
 
 
-def _exp_within(value: _Number, power: _Number) -> _Number:
-    """Return e to the ``value``, divided by two to the ``power``."""
-    return _series(_EXP_SERIES, (value - power * _LN2_HIGH) - power * _LN2_LOW)
+def _exp_within(value: _Number, steps: _Number) -> _Number:
+    """Return e to the ``value``, divided by two to the ``steps`` 32nds."""
+    return _series(_EXP_SERIES, (value - steps * _STEP_HIGH) - steps * _STEP_LOW)
 
 
 def _series(factors: Sequence[float], x: _Number) -> _Number:
     """Return the polynomial with these factors, highest power first."""
-    total = factors[0] * x + factors[1]
-    for factor in factors[2:]:
-        total = total * x + factor
+    total = factors[0] * x
+    for factor in factors[1:-1]:
+        total += factor
+        total *= x
+    total += factors[-1]
     return total
 
 
 def _by_block(function: Callable[[Floats], Floats], values: Floats) -> Floats:
-    flat = np.ravel(values).astype(np.float64, copy=False)
+    if values.size <= _BLOCK:
+        return np.asarray(function(values))
+    flat = values.ravel()
     parts = [function(flat[start : start + _BLOCK]) for start in range(0, len(flat), _BLOCK)]
-    found = parts[0] if len(parts) == 1 else np.concatenate(parts or [flat])
-    return found.reshape(np.shape(values))
+    return np.concatenate(parts).reshape(values.shape)

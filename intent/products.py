@@ -80,7 +80,8 @@ class ProductIndex:
         self._gram_ids = {gram: i for i, (gram, n) in enumerate(frequency.items()) if n <= ceiling}
         # Ids may have gaps where common grams were left out; counting again closes them.
         self._gram_ids = {gram: i for i, gram in enumerate(self._gram_ids)}
-        self._idf = log(np.array([1.0 + self._names / frequency[gram] for gram in self._gram_ids]))
+        rarity = np.array([1.0 + self._names / frequency[gram] for gram in self._gram_ids])
+        self._idf: list[float] = log(rarity).tolist()
         self._owner = np.array(owners, dtype=np.int32)
         postings: list[list[int]] = [[] for _ in self._gram_ids]
         values: list[list[float]] = [[] for _ in self._gram_ids]
@@ -89,7 +90,7 @@ class ProductIndex:
             for gram, count in grams.items():
                 column = self._gram_ids.get(gram)
                 if column is not None:
-                    value = count * float(self._idf[column])
+                    value = count * self._idf[column]
                     postings[column].append(row)
                     values[column].append(value)
                     weight[row] += value
@@ -113,13 +114,14 @@ class ProductIndex:
         if not self._names or limit < 1:
             return ()
         grams = _grams(words[-_QUERY_WORDS:])
-        columns = [self._gram_ids[gram] for gram in grams if gram in self._gram_ids]
-        if not columns:
+        known = [(self._gram_ids[g], count) for g, count in grams.items() if g in self._gram_ids]
+        if not known:
             return ()
+        columns = [column for column, _ in known]
         rows = np.concatenate([self._rows[c] for c in columns])
         values = np.concatenate([self._values[c] for c in columns])
         shared = np.bincount(rows, values, minlength=self._names)
-        query = sum(count * self._idf_of(gram) for gram, count in grams.items())
+        query = sum(count * self._idf[column] for column, count in known)
         score = (0.8 * shared / self._weight + 0.2 * shared / max(query, 1e-9)) * self._trust
         if themas is not None:
             allowed = np.isin(self._themas, list(themas))
@@ -135,10 +137,6 @@ class ProductIndex:
             ProductHit(self._products[o].name, self._products[o].thema, round(s, 4))
             for o, s in hits.items()
         )
-
-    def _idf_of(self, gram: str) -> float:
-        column = self._gram_ids.get(gram)
-        return float(self._idf[column]) if column is not None else 0.0
 
 
 def _grams(words: Sequence[str]) -> dict[str, float]:
