@@ -35,9 +35,8 @@ from intent.products import Product, ProductIndex
 from intent.storage import ARRAYS
 from intent.text import normalise, tokens
 from intent.training import train
-from ivr.call.policy import Decision, decide
-from ivr.call.ranking import ranking_of
 from ivr.call.rules import Costs
+from ivr.learning.deciding import decider
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "training_data"
@@ -106,17 +105,6 @@ def retrieval(catalogue: Catalogue) -> Classifier:
     return Scored("retrieval", catalogue.labels, score)
 
 
-def decider(catalogue: Catalogue) -> Callable[[Classification], Decision]:
-    """Decide as a call does, with the default costs."""
-    routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
-
-    def by_cost(found: Classification) -> Decision:
-        ranking = ranking_of((r.thema, r.probability) for r in found.ranking)
-        return decide(ranking, costs=Costs(), routable=routable)
-
-    return by_cost
-
-
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__.splitlines()[0] if __doc__ else "")
@@ -126,7 +114,7 @@ def main() -> None:
     outcome = report(as_json=options.json, packages=["numpy", "scipy", "scikit-learn"])
 
     catalogue = load_catalogue(DATA)
-    decision = decider(catalogue)
+    decision = decider(catalogue, Costs())
     classifier = TrainedClassifier.load(MODEL, catalogue)
     everything = read_training_rows(DATA, catalogue.labels)
     known = [row for row in everything if row.split == "train"]
@@ -182,7 +170,7 @@ def main() -> None:
         )
 
     def measured(which: Classifier, on: Sequence[Row]) -> Report:
-        return evaluate(which, on, decision, catalogue=catalogue)
+        return evaluate(which, on, decision, Costs(), catalogue=catalogue)
 
     clean, noisy = measured(classifier, rows), measured(classifier, misheard)
     others = [majority(known, catalogue), naive_bayes(known, catalogue), retrieval(catalogue)]

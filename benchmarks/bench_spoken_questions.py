@@ -11,7 +11,7 @@ transcript taken for certain: what its confidence and its other readings are wor
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -21,13 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from asr.engines import load_engine
 from asr.recogniser import Transcript
 from benchmarks.common import Measurement, arguments, finish, report
-from intent.catalogue import OTHER_LANGUAGE, Catalogue, load_catalogue
+from intent.catalogue import OTHER_LANGUAGE, load_catalogue
 from intent.classifier import Classification, TrainedClassifier
 from intent.dataset import Row, read_training_rows
 from intent.evaluate import Report, evaluate
-from ivr.call.policy import Decision, decide
-from ivr.call.ranking import ranking_of
 from ivr.call.rules import Costs
+from ivr.learning.deciding import decider
 from ivr.learning.spoken_questions import HELD_OUT_VOICES, in_order, listen
 
 ROOT = Path(__file__).parents[1]
@@ -74,17 +73,6 @@ class Hearing:
         )
 
 
-def decider(catalogue: Catalogue) -> Callable[[Classification], Decision]:
-    """Decide as a call does, with the default costs."""
-    routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
-
-    def by_cost(found: Classification) -> Decision:
-        ranking = ranking_of((r.thema, r.probability) for r in found.ranking)
-        return decide(ranking, costs=Costs(), routable=routable)
-
-    return by_cost
-
-
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__.splitlines()[0] if __doc__ else "")
@@ -92,7 +80,7 @@ def main() -> None:
     options = parser.parse_args()
     outcome = report(as_json=options.json, packages=["numpy", "scikit-learn", "vosk"])
     catalogue = load_catalogue(DATA)
-    decision = decider(catalogue)
+    decision = decider(catalogue, Costs())
     classifier = TrainedClassifier.load(MODEL, catalogue)
     asked = [r for r in read_training_rows(DATA, catalogue.labels) if r.split == "test"]
     engine = load_engine()
@@ -109,10 +97,11 @@ def main() -> None:
     foreign = [row for row in rows if row.thema == OTHER_LANGUAGE and row.language != "nl"]
 
     def measured(certain: bool, on: Sequence[Row]) -> Report:
-        return evaluate(Hearing(classifier, heard, certain), on, decision, catalogue=catalogue)
+        which = Hearing(classifier, heard, certain)
+        return evaluate(which, on, decision, Costs(), catalogue=catalogue)
 
     whole, certain = measured(False, rows), measured(True, rows)
-    written = evaluate(classifier, rows, decision, catalogue=catalogue)
+    written = evaluate(classifier, rows, decision, Costs(), catalogue=catalogue)
     data = f"{len(rows)} held-out questions spoken by espeak-ng"
 
     def add(metric: str, value: float | None, baseline: float | None, *, higher: bool) -> None:

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from intent.arithmetic import Floats, exp, log
 from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE
-from intent.model import FLATNESS, Floats, Head, others
+from intent.minimise import minimise
+from intent.model import FLATNESS, Calibration, others
 
 _OUT_OF_SCOPE_SHARE: Final = 2.5
 """Calls outside our reach against those for one thema: about one call in six or seven."""
@@ -38,15 +39,17 @@ class OutOfFold:
     """Shape ``(texts, labels)``."""
     weight: Floats
 
-    def probabilities(self, head: Head, share: float, labels: Sequence[str]) -> Floats:
-        """Calibrate with ``head``; shape ``(texts, labels)``.
+    def probabilities(
+        self, calibration: Calibration, share: float, labels: Sequence[str]
+    ) -> Floats:
+        """Return the calibrated probabilities, shape ``(texts, labels)``.
 
         Args:
-            head: The calibration.
+            calibration: What to calibrate with.
             share: How much of the naive Bayes score is added to the logits.
             labels: Names of the columns.
         """
-        return head.probabilities(
+        return calibration.probabilities(
             self.logits + share * self.counts,
             self.unknown,
             self.foreign,
@@ -68,7 +71,7 @@ def join(parts: Sequence[OutOfFold]) -> OutOfFold:
     )
 
 
-def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
+def fit_calibration(oof: OutOfFold, labels: Sequence[str]) -> tuple[Calibration, float]:
     """Fit the calibration and the share of naive Bayes; every thema weighs the same.
 
     By maximum likelihood of the likeliest acceptable label.
@@ -89,10 +92,9 @@ def fit_head(oof: OutOfFold, labels: Sequence[str]) -> tuple[Head, float]:
     def loss(values: Floats) -> tuple[float, Floats]:
         return _loss(values, oof, labels, weight)
 
-    start = np.zeros(len(Head.__dataclass_fields__) + 1)
-    result = minimize(loss, start, method="L-BFGS-B", jac=True, options={"maxiter": _MOST_STEPS})
-    *head, share = result.x.tolist()
-    return Head.of(head), float(share)
+    start = np.zeros(len(Calibration.__dataclass_fields__) + 1)
+    *values, share = minimise(loss, start, steps=_MOST_STEPS).tolist()
+    return Calibration.of(values), share
 
 
 def _loss(
@@ -100,42 +102,43 @@ def _loss(
 ) -> tuple[float, Floats]:
     """Return the negative log likelihood and its slope by each parameter, the share last.
 
-    Follows :meth:`Head.probabilities`; one pass costs as much as one difference quotient would.
+    Follows :meth:`Calibration.probabilities`; one pass costs as much as one difference quotient
+    would.
     """
     *parameters, share = values.tolist()
-    head = Head.of(parameters)
+    now = Calibration.of(parameters)
     scope, language = labels.index(OUT_OF_SCOPE), labels.index(OTHER_LANGUAGE)
     rows = np.arange(len(oof.logits))
     logits = oof.logits + share * oof.counts
     doubt = 1.0 - np.clip(oof.confidence, 0.0, 1.0)
-    length = np.log(np.maximum(oof.length, 1.0) / 8.0)
+    length = log(np.maximum(oof.length, 1.0) / 8.0)
     exponent = (
-        head.log_scale
-        - head.scale_unknown * oof.unknown
-        - head.scale_doubt * doubt
-        + head.scale_length * length
+        now.log_scale
+        - now.scale_unknown * oof.unknown
+        - now.scale_doubt * doubt
+        + now.scale_length * length
     )
     inside = (exponent > -4.0) & (exponent < 4.0)
-    scale = np.exp(np.clip(exponent, -4.0, 4.0))
+    scale = exp(np.clip(exponent, -4.0, 4.0))
     place = others(logits, scope, language).argmax(axis=1)
     best_other = logits[rows, place]
     foreign = np.maximum(oof.foreign, 0.0)
     scope_terms = np.array([np.ones(len(rows)), oof.unknown, doubt, oof.strange, best_other])
     language_terms = np.array([np.ones(len(rows)), foreign, doubt, oof.strange * doubt])
-    scope_weights = [
-        head.scope_bias, head.scope_unknown, head.scope_doubt, head.scope_strange, head.scope_best,
-    ]  # fmt: skip
-    language_weights = [
-        head.language_bias, head.language_foreign, head.language_doubt, head.language_strange,
-    ]  # fmt: skip
+    scope_weights = np.array(
+        [now.scope_bias, now.scope_unknown, now.scope_doubt, now.scope_strange, now.scope_best]
+    )
+    language_weights = np.array(
+        [now.language_bias, now.language_foreign, now.language_doubt, now.language_strange]
+    )
     scores = logits * scale[:, None]
-    scores[:, scope] += np.array(scope_weights) @ scope_terms
-    scores[:, language] += np.array(language_weights) @ language_terms
+    scores[:, scope] += (scope_weights[:, None] * scope_terms).sum(axis=0)
+    scores[:, language] += (language_weights[:, None] * language_terms).sum(axis=0)
     scores -= scores.max(axis=1, keepdims=True)
-    sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+    sharp, flat = exp(scores), exp(FLATNESS * scores)
     sharp /= sharp.sum(axis=1, keepdims=True)
     flat /= flat.sum(axis=1, keepdims=True)
-    flat_share = head.flat_share
+    flat_share = now.flat_share
     mixed = (1.0 - flat_share) * sharp + flat_share * flat
     right = np.where(oof.accepted, mixed, 0.0).argmax(axis=1)
     likely = mixed[rows, right] + 1e-12
@@ -148,18 +151,18 @@ def _loss(
     by_scale = (slope * logits).sum(axis=1) * scale * inside
     by_flat_share = (per_text * (flat[rows, right] - sharp[rows, right])).sum()
     by_share = ((slope * oof.counts).sum(axis=1) * scale).sum()
-    by_share += (slope[:, scope] * head.scope_best * oof.counts[rows, place]).sum()
+    by_share += (slope[:, scope] * now.scope_best * oof.counts[rows, place]).sum()
     gradient = np.array(
         [
             by_scale.sum(),
             -(by_scale * oof.unknown).sum(),
             -(by_scale * doubt).sum(),
             (by_scale * length).sum(),
-            *(scope_terms @ slope[:, scope]),
-            *(language_terms @ slope[:, language]),
+            *(scope_terms * slope[:, scope]).sum(axis=1),
+            *(language_terms * slope[:, language]).sum(axis=1),
             by_flat_share * flat_share * (1.0 - flat_share),
             by_share,
         ]
     )
-    value = -float((weight * np.log(likely)).sum()) + _PENALTY * float((values**2).sum())
+    value = -float((weight * log(likely)).sum()) + _PENALTY * float((values**2).sum())
     return value, gradient + 2.0 * _PENALTY * values

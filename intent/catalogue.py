@@ -22,7 +22,12 @@ from intent.products import Product, ProductHit, ProductIndex
 OUT_OF_SCOPE: Final = "buiten-bereik"
 HUMAN: Final = "mens"
 OTHER_LANGUAGE: Final = "andere-taal"
+NON_THEMAS: Final = (OUT_OF_SCOPE, HUMAN, OTHER_LANGUAGE)
+"""Answers that are no subject: the classifier treats each in its own way, and nobody is routed on
+them."""
+
 GENERAL_GROUP: Final = "algemeen"
+"""Slug of the group that takes whatever has no other place."""
 
 _THEMA_KEYS: Final = {
     "slug", "spoken", "description", "group", "share", "expires", "non_thema", "keywords",
@@ -213,11 +218,23 @@ def _check(file: Path, themas: tuple[Thema, ...], groups: tuple[Group, ...]) -> 
                 file, f"themas[{i}].group", thema.group, "is not a group of this file",
                 remedy=f"use one of {', '.join(sorted(known))}",
             )  # fmt: skip
-    for slug in (OUT_OF_SCOPE, HUMAN, OTHER_LANGUAGE):
+    for slug in NON_THEMAS:
         if slug not in seen:
             raise CatalogueError(
                 file, "themas", slug, "is missing", remedy="add it with non_thema = true"
             )
+    for i, thema in enumerate(themas):
+        if thema.non_thema != (thema.slug in NON_THEMAS):
+            raise CatalogueError(
+                file, f"themas[{i}].non_thema", thema.non_thema,
+                f"does not go with the slug {thema.slug!r}",
+                remedy=f"write non_thema = true for {', '.join(NON_THEMAS)}, and for no other",
+            )  # fmt: skip
+        if thema.non_thema and thema.expires is not None:
+            raise CatalogueError(
+                file, f"themas[{i}].expires", str(thema.expires),
+                f"would take {thema.slug!r} away, which every call needs", remedy="remove it",
+            )  # fmt: skip
 
 
 def _thema(file: Path, where: str, table: Any) -> Thema:

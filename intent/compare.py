@@ -26,16 +26,16 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
 
+from intent.arithmetic import Floats
 from intent.catalogue import load_catalogue
-from intent.corpus import Corpus, Document, fold_of, matrix
+from intent.corpus import Corpus, Document, fold_of, labels_and_weights, matrix
 from intent.dataset import Row
 from intent.embeddings import Embedder
 from intent.errors import IntentError
 from intent.features import FeatureSpace
-from intent.model import Floats
 from intent.report import calibration_curve
 from intent.text import normalise
-from intent.training import FOLDS
+from intent.training import FOLDS, SMOOTHING, STRENGTH
 
 STACKS: Final = (
     ("regression", "bayes"),
@@ -84,13 +84,13 @@ def regression_letters(task: Task) -> Floats:
 
 def svm(task: Task) -> Floats:
     """Linear support vector machine, one against the rest."""
-    model = LinearSVC(C=0.3).fit(task.vectors, task.target, sample_weight=task.weight)
+    model = LinearSVC(C=STRENGTH).fit(task.vectors, task.target, sample_weight=task.weight)
     return np.asarray(model.decision_function(task.texts))
 
 
 def bayes(task: Task) -> Floats:
     """Complement naive Bayes."""
-    model = ComplementNB(alpha=0.05).fit(task.vectors, task.target, sample_weight=task.weight)
+    model = ComplementNB(alpha=SMOOTHING).fit(task.vectors, task.target, sample_weight=task.weight)
     return np.asarray(model.predict_log_proba(task.texts))
 
 
@@ -221,7 +221,7 @@ def compare(
             scores[name].append(found[: 2 * len(rows)])
             # The last fold's model stands for all on the held-out part.
             tests[name] = found[2 * len(rows) :]
-    order = _clean_first(unseen, folds, corpus)
+    order = _clean_first(folds, corpus)
     joined = {name: np.concatenate(parts)[order] for name, parts in scores.items()}
     rows_in_order = [unseen[i] for i in order]
     labels = corpus.catalogue.labels
@@ -251,10 +251,7 @@ def _task(
     embedder: Embedder | None,
 ) -> Task:
     space = FeatureSpace.learn(d.words for d in documents if d.clean)
-    target = np.array([d.label for d in documents])
-    weight = np.array([d.weight for d in documents])
-    labels = len(corpus.catalogue.labels)
-    weight *= len(documents) / labels / np.bincount(target, weight, minlength=labels)[target]
+    target, weight = labels_and_weights(documents, len(corpus.catalogue.labels))
     return Task(
         documents,
         matrix(space, [d.words for d in documents]),
@@ -279,7 +276,7 @@ def _unit(vectors: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix(sp.diags(1.0 / np.maximum(norms, 1e-9)) @ vectors)
 
 
-def _clean_first(rows: Sequence[Row], folds: Sequence[int], corpus: Corpus) -> NDArray[np.int64]:
+def _clean_first(folds: Sequence[int], corpus: Corpus) -> NDArray[np.int64]:
     """Return indices that put all written texts before all misheard ones."""
     clean: list[int] = []
     misheard: list[int] = []

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import scipy.sparse as sp
 
-from intent.catalogue import load_catalogue
+from intent.catalogue import OTHER_LANGUAGE, load_catalogue
 from intent.errors import TrainingDataError
 from intent.text import tokens
 
@@ -148,7 +148,7 @@ def build(
     """
     domain: Counter[str] = Counter()
     for file in sorted((data_dir / "utterances").glob("*.tsv")):
-        if file.stem == "andere-taal":
+        if file.stem == OTHER_LANGUAGE:
             continue
         for line in file.read_text(encoding="utf-8").splitlines()[1:]:
             domain.update(tokens(line.split("\t")[0]))

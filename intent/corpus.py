@@ -18,7 +18,7 @@ from intent.catalogue import OTHER_LANGUAGE, Catalogue
 from intent.confusions import load_confusions
 from intent.dataset import Row, read_training_rows
 from intent.features import FeatureSpace
-from intent.heard import Reading, confusions, load_heard
+from intent.heard import HeardQuestion, confusions, load_heard
 from intent.language import DUTCH
 from intent.lexicon import Phrase, read_languages, read_lexicon
 from intent.text import normalise, tokens
@@ -55,7 +55,7 @@ class Corpus:
     phrases: Mapping[str, tuple[Phrase, ...]]
     languages: Mapping[str, tuple[str, ...]]
     confusions: Mapping[str, tuple[str, ...]]
-    heard: Mapping[str, tuple[Reading, ...]]
+    heard: Mapping[str, tuple[HeardQuestion, ...]]
     """Normalised question → what a recogniser made of it; may be empty."""
 
     @classmethod
@@ -123,10 +123,10 @@ class Corpus:
                 else:
                     heard = augmenter.corrupt(wrapped, rng.choice((0.1, 0.2, 0.3)), rng)
                     add(heard, label, 0.5, fold, False)
-            for reading in self.heard.get(text, ()):
+            for transcript in self.heard.get(text, ()):
                 # What the recogniser doubts most teaches least.
-                weight = _HEARD_WEIGHT * reading.confidence
-                add(" ".join(reading.words), label, weight, fold, False)
+                weight = _HEARD_WEIGHT * transcript.confidence
+                add(" ".join(transcript.words), label, weight, fold, False)
         for name, found in self.phrases.items():
             for phrase in found:
                 vary = augmenter.wrap if phrase.sentence else augmenter.frame
@@ -150,6 +150,24 @@ class Corpus:
         for code, lines in self.languages.items():
             samples.setdefault(code, []).extend(tokens(line) for line in lines)
         return samples
+
+
+def labels_and_weights(
+    documents: Sequence[Document], labels: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return label and weight of each document, so that every label weighs the same together.
+
+    Args:
+        documents: At least one of each label.
+        labels: How many labels there are.
+
+    Returns:
+        Both of shape ``(documents,)``; the weights are 1 on average.
+    """
+    target = np.array([d.label for d in documents])
+    weight = np.array([d.weight for d in documents])
+    totals = np.bincount(target, weight, minlength=labels)
+    return target, weight * (len(documents) / labels / totals[target])
 
 
 def fold_of(family: str, folds: int) -> int:

@@ -8,6 +8,7 @@ said; an embedding trained on much Dutch may say what is alike in meaning. Nothi
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from intent.arithmetic import dot
 from intent.errors import ModelError
 
 NETWORK: Final = "model.onnx"
@@ -122,7 +124,7 @@ class Embedder:
             self._session.run(None, {name: given[name] for name in self._inputs})[0][0], np.float32
         )
         mean = found.mean(axis=0) if found.ndim == 2 else found
-        return np.asarray(LENGTH * mean / max(float(np.sqrt(np.dot(mean, mean))), 1e-9), np.float32)
+        return np.asarray(LENGTH * mean / max(math.sqrt(dot(mean, mean)), 1e-9), np.float32)
 
     def matrix(self, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
         """Return the vectors of many texts, shape ``(texts, size)``; equal texts are run once."""

@@ -69,7 +69,8 @@ class ModelError(IntentError):
 
     Args:
         path: The folder or file of the model.
-        reason: ``missing``, ``damaged``, ``unreadable``, ``version`` or ``unknown``.
+        reason: ``missing``, ``damaged``, ``unreadable``, ``version``, ``unknown``, or ``extra``: a
+            library of an extra is not installed.
         problem: What is wrong.
         remedy: What to do about it.
     """

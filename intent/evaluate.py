@@ -9,15 +9,18 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from intent.catalogue import HUMAN, OTHER_LANGUAGE, OUT_OF_SCOPE, Catalogue
+from intent.catalogue import HUMAN, NON_THEMAS, OTHER_LANGUAGE, OUT_OF_SCOPE, Catalogue
 from intent.classifier import Classification, Classifier, TrainedClassifier
 from intent.dataset import Row
 from intent.explain import Nearest, Neighbours, word_weights
 from intent.report import score_card, wilson
 from intent.text import normalise
 
-NON_THEMAS: Final = (OUT_OF_SCOPE, HUMAN, OTHER_LANGUAGE)
 WORST: Final = 10
+"""Mistakes that a report explains unless told otherwise."""
+
+KEYPAD_MENU_SECONDS: Final = 20.0
+"""Everyone through a keypad menu of all themas, answered right: the upper published figure."""
 
 
 class Decided(Protocol):
@@ -34,6 +37,36 @@ class Decided(Protocol):
     @property
     def options(self) -> tuple[str, ...]:
         """For ``choose``, in menu order."""
+
+
+class OutcomeCosts(Protocol):
+    """Seconds of citizen and voorlichter time; ``ivr.call.rules.Costs`` is one.
+
+    An outcome is charged what the decision reckoned with: both get their costs from the caller.
+    """
+
+    @property
+    def confirm_seconds(self) -> float:
+        """Asking whether a thema is right."""
+
+    @property
+    def menu_seconds(self) -> float:
+        """A menu before its first option."""
+
+    @property
+    def menu_option_seconds(self) -> float:
+        """Each option of a menu."""
+
+    @property
+    def repeat_seconds(self) -> float:
+        """Asking the question again."""
+
+    @property
+    def human_seconds(self) -> float:
+        """A general voorlichter takes in the question and sends the caller on."""
+
+    def misroute(self, thema: str) -> float:
+        """Return the cost of sending a caller wrongly to ``thema``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +91,6 @@ def threshold_decision(threshold: float = 0.8) -> Callable[[Classification], Pla
         return PlainDecision("choose", options=tuple(themas[:4]))
 
     return decide
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seconds:
-    """What each outcome costs in seconds of citizen and voorlichter time."""
-
-    misroute: float = 65.0
-    confirm: float = 6.0
-    menu: float = 8.0
-    menu_option: float = 3.0
-    repeat: float = 8.0
-    human: float = 45.0
-    keypad_menu: float = 20.0
-    """Everyone through a keypad menu of all themas, answered right: the upper published figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +195,9 @@ def evaluate(
     classifier: Classifier,
     rows: Sequence[Row],
     decide: Callable[[Classification], Decided],
+    costs: OutcomeCosts,
     *,
     catalogue: Catalogue | None = None,
-    seconds: Seconds | None = None,
     confidence: float = 1.0,
     worst: int = WORST,
 ) -> Report:
@@ -188,8 +207,8 @@ def evaluate(
         classifier: Measured as a call would use it.
         rows: Labelled questions, at least one.
         decide: The decision policy.
+        costs: What the policy reckons with.
         catalogue: Maps themas to voorlichter groups; without it a group is its thema.
-        seconds: What outcomes cost.
         confidence: Handed to the classifier with every row.
         worst: How many mistakes to explain.
 
@@ -198,7 +217,6 @@ def evaluate(
     """
     if not rows:
         raise ValueError("there are no rows to evaluate")
-    seconds = seconds or Seconds()
     found = [classifier.classify(row.text, confidence=confidence) for row in rows]
     decisions = [decide(classification) for classification in found]
     labels = classifier.labels
@@ -244,39 +262,44 @@ def evaluate(
                 if r.thema == OUT_OF_SCOPE
             ]
         ),
-        seconds_per_call=_mean_seconds(decisions, rows, seconds),
-        seconds_keypad_menu=seconds.keypad_menu,
-        seconds_threshold=_mean_seconds([plain(f) for f in found], rows, seconds),
+        seconds_per_call=_mean_seconds(decisions, rows, costs),
+        seconds_keypad_menu=KEYPAD_MENU_SECONDS,
+        seconds_threshold=_mean_seconds([plain(f) for f in found], rows, costs),
         worst=_worst(classifier, rows, found, decisions, worst),
         model=classifier.version,
     )
 
 
-def cost_of(decision: Decided, accepted: frozenset[str], seconds: Seconds) -> float:
+def cost_of(decision: Decided, accepted: frozenset[str], costs: OutcomeCosts) -> float:
     """Return the seconds one decision cost, knowing what the caller wanted.
 
     A person is the right place for a non-thema, so ``human`` costs nothing then; a refused
     confirmation and a menu without the right option end with a person.
+
+    Args:
+        decision: What was done.
+        accepted: The labels that were right.
+        costs: Of each outcome, in seconds.
     """
     wants_person = bool(accepted & set(NON_THEMAS))
-    to_person = 0.0 if wants_person else seconds.human
+    to_person = 0.0 if wants_person else costs.human_seconds
     match decision.action:
         case "route":
-            return 0.0 if decision.thema in accepted else seconds.misroute
+            return 0.0 if decision.thema in accepted else costs.misroute(decision.thema or "")
         case "confirm":
-            return seconds.confirm + (0.0 if decision.thema in accepted else to_person)
+            return costs.confirm_seconds + (0.0 if decision.thema in accepted else to_person)
         case "choose":
-            length = seconds.menu + seconds.menu_option * len(decision.options)
+            length = costs.menu_seconds + costs.menu_option_seconds * len(decision.options)
             return length + (0.0 if accepted & set(decision.options) else to_person)
         case "repeat":
-            return seconds.repeat + to_person
+            return costs.repeat_seconds + to_person
         case _:
             return to_person
 
 
-def _mean_seconds(decisions: Sequence[Decided], rows: Sequence[Row], seconds: Seconds) -> float:
-    costs = [cost_of(d, r.accepted, seconds) for d, r in zip(decisions, rows, strict=True)]
-    return round(sum(costs) / len(costs), 2)
+def _mean_seconds(decisions: Sequence[Decided], rows: Sequence[Row], costs: OutcomeCosts) -> float:
+    paid = [cost_of(d, r.accepted, costs) for d, r in zip(decisions, rows, strict=True)]
+    return round(sum(paid) / len(paid), 2)
 
 
 def _in_order(found: Classification, labels: Sequence[str]) -> list[float]:

@@ -7,6 +7,7 @@ parts, because recognisers cut and join Dutch compounds (*studie toelage*, *zonn
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from intent.arithmetic import dot, log
 
 MIN_GRAM: Final = 3
 MAX_GRAM: Final = 6
@@ -25,6 +28,9 @@ _MIN_PART: Final = 4
 """Shortest part of a compound, in letters."""
 
 _CACHE_WORDS: Final = 50_000
+
+_OFTEN: Final = np.concatenate([[0.0], 1.0 + log(np.arange(1.0, 1000.0))])
+"""What a feature counts that a text has so many times."""
 
 Words = Sequence[str]
 Vector = tuple[NDArray[np.int32], NDArray[np.float32]]
@@ -77,9 +83,11 @@ class FeatureSpace:
             return count >= min_words + (" " in feature)
 
         kept = sorted(f for f, n in frequency.items() if enough(f, n))
-        counts = np.array([frequency[f] for f in kept], dtype=np.float32)
-        idf = np.log((1.0 + len(documents)) / (1.0 + counts)) + 1.0
-        return cls({f: i for i, f in enumerate(kept)}, idf.astype(np.float32))
+        counts = np.array([frequency[f] for f in kept], dtype=np.float64)
+        idf = log((1.0 + len(documents)) / (1.0 + counts)) + 1.0
+        # Rounded as it is stored.
+        rounded = idf.astype(np.float16).astype(np.float32)
+        return cls({f: i for i, f in enumerate(kept)}, rounded)
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -113,11 +121,11 @@ class FeatureSpace:
         if not ids:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         indices, counts = np.unique(np.array(ids, dtype=np.int32), return_counts=True)
-        values = (1.0 + np.log(counts)) * self.idf[indices]
+        values = _OFTEN[np.minimum(counts, len(_OFTEN) - 1)] * self.idf[indices]
         cut = int(np.searchsorted(indices, self._grams))
         for block, length in ((values[:cut], CHAR_WEIGHT), (values[cut:], 1.0)):
             if len(block):
-                block *= length / np.sqrt(np.dot(block, block))
+                block *= length / math.sqrt(dot(block, block))
         return indices, values.astype(np.float32)
 
     def _look_up_word(self, word: str) -> list[int]:

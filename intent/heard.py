@@ -23,7 +23,7 @@ _LONGEST: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HeardQuestion:
     """One transcript of a written question."""
 
     words: tuple[str, ...]
@@ -32,11 +32,11 @@ class Reading:
     """Of the recogniser, 0..1."""
 
 
-def load_heard(file: Path) -> dict[str, tuple[Reading, ...]]:
+def load_heard(file: Path) -> dict[str, tuple[HeardQuestion, ...]]:
     """Read the transcripts of each normalised question.
 
     Returns:
-        Question → its readings, in file order; empty when the file is absent, so that training
+        Question → its transcripts, in file order; empty when the file is absent, so that training
         needs no recogniser.
 
     Raises:
@@ -51,7 +51,7 @@ def load_heard(file: Path) -> dict[str, tuple[Reading, ...]]:
         raise TrainingDataError(file, 0, "cannot be read as UTF-8", remedy=remedy) from None
     if not lines or lines[0] != HEADER:
         raise TrainingDataError(file, 1, "has another header", remedy=remedy)
-    found: dict[str, list[Reading]] = {}
+    found: dict[str, list[HeardQuestion]] = {}
     for number, line in enumerate(lines[1:], start=2):
         cells = line.split("\t")
         try:
@@ -62,27 +62,28 @@ def load_heard(file: Path) -> dict[str, tuple[Reading, ...]]:
             ) from None
         if not 0.0 <= confidence <= 1.0:
             raise TrainingDataError(file, number, "has no confidence of 0 to 1", remedy=remedy)
-        reading = Reading(tuple(tokens(heard)), confidence)
-        found.setdefault(" ".join(tokens(said)), []).append(reading)
-    return {said: tuple(readings) for said, readings in found.items()}
+        found.setdefault(" ".join(tokens(said)), []).append(
+            HeardQuestion(tuple(tokens(heard)), confidence)
+        )
+    return {said: tuple(transcripts) for said, transcripts in found.items()}
 
 
 def confusions(
-    heard: Mapping[str, Iterable[Reading]],
+    heard: Mapping[str, Iterable[HeardQuestion]],
 ) -> dict[str, tuple[tuple[str, int], ...]]:
     """Count what single words were heard as.
 
     Args:
-        heard: Question → its readings.
+        heard: Question → its transcripts.
 
     Returns:
         Word → what it became, zero to three words in one string, with how often; oftenest first.
         A word that became nothing was heard as the empty string.
     """
     counts: dict[str, Counter[str]] = {}
-    for said, readings in heard.items():
-        for reading in readings:
-            for word, became in errors(said.split(), reading.words):
+    for said, transcripts in heard.items():
+        for transcript in transcripts:
+            for word, became in errors(said.split(), transcript.words):
                 counts.setdefault(word, Counter())[became] += 1
     return {
         word: tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))

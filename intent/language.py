@@ -8,6 +8,7 @@ examples and the recogniser's low confidence decide, and the language is a guess
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from intent.arithmetic import log, log_of
 
 DUTCH: Final = "nl"
 UNDETERMINED: Final = "und"
@@ -75,10 +78,10 @@ class LanguageModel:
             counter = counts[language]
             size = sum(counter.values()) + _SMOOTHING * max(len(total), 1)
             values = np.array([counter[gram] for gram in kept], dtype=np.float64)
-            weights[:, column] = np.log((values + _SMOOTHING) / size) - np.log(
-                1.0 / max(len(total), 1)
-            )
-        return cls(languages, {gram: i for i, gram in enumerate(kept)}, weights)
+            weights[:, column] = log((values + _SMOOTHING) / size) + log_of(max(len(total), 1))
+        # Rounded as they are stored.
+        rounded = weights.astype(np.float16).astype(np.float32)
+        return cls(languages, {gram: i for i, gram in enumerate(kept)}, rounded)
 
     def scores(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Return one log score per language, shape ``(len(languages),)``, the mean over words."""
@@ -89,7 +92,7 @@ class LanguageModel:
             value = self._cache.get(word)
             if value is None:
                 ids = [self.vocabulary[g] for g in _grams(word) if g in self.vocabulary]
-                value = self.weights[ids].sum(axis=0) / max(1.0, len(word) ** 0.5)
+                value = self.weights[ids].sum(axis=0) / math.sqrt(max(1, len(word)))
                 if len(self._cache) < _CACHE_WORDS:
                     self._cache[word] = value
             total += value

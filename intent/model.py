@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,19 +9,18 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from intent.arithmetic import Floats, exp, exp_of, log, log_of
 from intent.catalogue import OTHER_LANGUAGE, OUT_OF_SCOPE
 from intent.embeddings import Embedder
 from intent.features import FeatureSpace
 from intent.language import LanguageModel, script_language
-
-Floats = NDArray[np.float64]
 
 FOREIGN_SCRIPT_LOGIT = 12.0
 """Added to ``andere-taal`` when most letters are of another script: no example is needed."""
 
 
 FLATNESS = 0.3
-"""Scores of the flat ranking against those of the sharp one."""
+"""The flat ranking is made of this share of the sharp one's scores, so its labels differ less."""
 
 EVEN = 0.002
 """Share of probability that is spread evenly, so that no label is impossible."""
@@ -37,7 +35,8 @@ class Evidence:
     unknown: float
     """Share of words that training never saw, 0..1."""
     foreign: float
-    """How much better another language explains the words than Dutch; positive is foreign."""
+    """How much better another language explains the words than Dutch, -10..10: the difference of
+    their log scores, the mean over the words."""
     words: int
     """Number of words; 0 means nothing was said."""
     strange: float = 0.0
@@ -45,8 +44,8 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """Calibration: evidence and the recogniser's confidence in, probabilities out.
+class Calibration:
+    """Evidence and the recogniser's confidence in, probabilities out.
 
     Fitted on out-of-fold evidence of whole paraphrase families, clean and misheard, so that the
     probabilities hold for subjects and words that training has not seen.
@@ -73,8 +72,8 @@ class Head:
     looks plain is misunderstood now and then."""
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Head:
-        """Build from the parameters in the order of the fields."""
+    def of(cls, values: Sequence[float]) -> Calibration:
+        """Build from the parameters in the order of the fields; 0 for those that are left out."""
         return cls(*(float(v) for v in values))
 
     def probabilities(
@@ -105,12 +104,12 @@ class Head:
             Shape ``(texts, labels)``, rows sum to 1.
         """
         doubt = 1.0 - np.clip(confidence, 0.0, 1.0)
-        scale = np.exp(
+        scale = exp(
             np.clip(
                 self.log_scale
                 - self.scale_unknown * unknown
                 - self.scale_doubt * doubt
-                + self.scale_length * np.log(np.maximum(length, 1.0) / 8.0),
+                + self.scale_length * log(np.maximum(length, 1.0) / 8.0),
                 -4.0,
                 4.0,
             )
@@ -130,7 +129,7 @@ class Head:
             + self.language_strange * strange * doubt
         )
         scores -= scores.max(axis=1, keepdims=True)
-        sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+        sharp, flat = exp(scores), exp(FLATNESS * scores)
         sharp /= sharp.sum(axis=1, keepdims=True)
         flat /= flat.sum(axis=1, keepdims=True)
         share = self.flat_share
@@ -139,7 +138,7 @@ class Head:
     @property
     def flat_share(self) -> float:
         """Share of the flat ranking, 0..1."""
-        return 1.0 / (1.0 + math.exp(3.0 - self.flat))
+        return 1.0 / (1.0 + exp_of(3.0 - self.flat))
 
     def one(self, found: Evidence, confidence: float, *, scope: int, language: int) -> Floats:
         """Calibrate one text; the same as :meth:`probabilities`, several times faster.
@@ -158,9 +157,9 @@ class Head:
             self.log_scale
             - self.scale_unknown * found.unknown
             - self.scale_doubt * doubt
-            + self.scale_length * math.log(max(found.words, 1) / 8.0)
+            + self.scale_length * log_of(max(found.words, 1) / 8.0)
         )
-        scores = found.logits * math.exp(min(4.0, max(-4.0, exponent)))
+        scores = found.logits * exp_of(min(4.0, max(-4.0, exponent)))
         scores[scope] += (
             self.scope_bias
             + self.scope_unknown * found.unknown
@@ -175,7 +174,7 @@ class Head:
             + self.language_strange * found.strange * doubt
         )
         scores -= scores.max()
-        sharp, flat = np.exp(scores), np.exp(FLATNESS * scores)
+        sharp, flat = exp(np.array([scores, FLATNESS * scores]))
         share = self.flat_share
         return np.asarray(
             (1.0 - share - EVEN) / sharp.sum() * sharp
@@ -202,7 +201,7 @@ class Model:
     bias: NDArray[np.float32]
     """Shape ``(labels,)``."""
     languages: LanguageModel
-    head: Head
+    calibration: Calibration
     examples: tuple[tuple[str, str], ...] = ()
     """Normalised training utterances with their thema, for explanations."""
     embedder: Embedder | None = None
@@ -218,11 +217,17 @@ class Model:
         self.languages.scores(frequent)
 
     def evidence(self, words: Sequence[str]) -> Evidence:
-        """Return the uncalibrated evidence of normalised words."""
+        """Return what the words say, before calibration.
+
+        Args:
+            words: Normalised; may be empty.
+        """
         indices, values = self.features.vector(words)
-        logits = (values @ self.weights[indices] + self.bias).astype(np.float64)
+        score = (values[:, None] * self.weights[indices]).sum(axis=0) + self.bias
+        logits = score.astype(np.float64)
         if self.embedder is not None and self.embedding_weights is not None:
-            logits += self.embedder.vector(words) @ self.embedding_weights
+            meant = self.embedder.vector(words)
+            logits += (meant[:, None] * self.embedding_weights).sum(axis=0)
         if script_language(words) is not None:
             logits[self.labels.index(OTHER_LANGUAGE)] += FOREIGN_SCRIPT_LOGIT
         known = self.features.vocabulary
@@ -232,13 +237,15 @@ class Model:
         return Evidence(logits, unknown, self.languages.foreign_score(words), len(words), strange)
 
     def probabilities(self, words: Sequence[str], confidence: float) -> Floats:
-        """Return calibrated probabilities of one text, shape ``(labels,)``.
+        """Return calibrated probabilities of one text, shape ``(labels,)``, that sum to 1.
 
-        Nothing said means nothing known: every label is equally likely.
+        Args:
+            words: Normalised. Nothing said means nothing known: every label is equally likely.
+            confidence: Of the recogniser, 0..1.
         """
         if not words:
             return np.full(len(self.labels), 1.0 / len(self.labels))
-        return self.head.one(
+        return self.calibration.one(
             self.evidence(words),
             confidence,
             scope=self.labels.index(OUT_OF_SCOPE),

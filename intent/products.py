@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from intent.arithmetic import exp, log
 from intent.text import tokens
 
 _MAX_GRAM_SHARE: Final = 0.1
@@ -80,7 +80,8 @@ class ProductIndex:
         self._gram_ids = {gram: i for i, (gram, n) in enumerate(frequency.items()) if n <= ceiling}
         # Ids may have gaps where common grams were left out; counting again closes them.
         self._gram_ids = {gram: i for i, gram in enumerate(self._gram_ids)}
-        self._idf = np.array([np.log1p(self._names / frequency[gram]) for gram in self._gram_ids])
+        rarity = np.array([1.0 + self._names / frequency[gram] for gram in self._gram_ids])
+        self._idf: list[float] = log(rarity).tolist()
         self._owner = np.array(owners, dtype=np.int32)
         postings: list[list[int]] = [[] for _ in self._gram_ids]
         values: list[list[float]] = [[] for _ in self._gram_ids]
@@ -89,7 +90,7 @@ class ProductIndex:
             for gram, count in grams.items():
                 column = self._gram_ids.get(gram)
                 if column is not None:
-                    value = count * float(self._idf[column])
+                    value = count * self._idf[column]
                     postings[column].append(row)
                     values[column].append(value)
                     weight[row] += value
@@ -97,7 +98,7 @@ class ProductIndex:
         self._values = [np.array(v, dtype=np.float32) for v in values]
         self._weight = np.maximum(weight, 1e-9)
         # A name of one short common word matches by accident: let it count for less.
-        self._trust = 1.0 - np.exp(-self._weight / 12.0)
+        self._trust = 1.0 - exp(-self._weight / 12.0)
         self._themas = np.array([p.thema for p in self._products], dtype=object)
 
     def search(
@@ -113,33 +114,29 @@ class ProductIndex:
         if not self._names or limit < 1:
             return ()
         grams = _grams(words[-_QUERY_WORDS:])
-        columns = [self._gram_ids[gram] for gram in grams if gram in self._gram_ids]
-        if not columns:
+        known = [(self._gram_ids[g], count) for g, count in grams.items() if g in self._gram_ids]
+        if not known:
             return ()
+        columns = [column for column, _ in known]
         rows = np.concatenate([self._rows[c] for c in columns])
         values = np.concatenate([self._values[c] for c in columns])
         shared = np.bincount(rows, values, minlength=self._names)
-        query = sum(count * self._idf_of(gram) for gram, count in grams.items())
+        query = sum(count * self._idf[column] for column, count in known)
         score = (0.8 * shared / self._weight + 0.2 * shared / max(query, 1e-9)) * self._trust
         if themas is not None:
             allowed = np.isin(self._themas, list(themas))
             score = np.where(allowed[self._owner], score, 0.0)
         hits: dict[int, float] = {}
-        wanted = min(self._names, 8 * limit)
-        best: NDArray[np.intp] = np.argpartition(-score, wanted - 1)[:wanted]
-        for row in best[np.lexsort((best, -score[best]))]:
+        best = np.flatnonzero(score >= _FEWEST)
+        for row in best[np.argsort(-score[best], kind="stable")]:
             owner = int(self._owner[row])
-            if score[row] < _FEWEST or len(hits) == limit:
+            if len(hits) == limit:
                 break
             hits.setdefault(owner, min(1.0, float(score[row])))
         return tuple(
             ProductHit(self._products[o].name, self._products[o].thema, round(s, 4))
             for o, s in hits.items()
         )
-
-    def _idf_of(self, gram: str) -> float:
-        column = self._gram_ids.get(gram)
-        return float(self._idf[column]) if column is not None else 0.0
 
 
 def _grams(words: Sequence[str]) -> dict[str, float]:

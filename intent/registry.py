@@ -19,7 +19,7 @@ from typing import Any, Final
 from intent.catalogue import Catalogue
 from intent.classifier import TrainedClassifier
 from intent.errors import ModelError
-from intent.storage import ARRAYS, CARD, SUMS, read_card, read_whole
+from intent.storage import SUMS, read_card, read_whole
 
 POINTER: Final = "CURRENT"
 _VERSION: Final = re.compile(r"nl-[0-9a-f]{12}")
@@ -245,17 +245,6 @@ class Registry:
         os.replace(name, target)
 
 
-def load_current(
-    root: Path, embedded: Path, catalogue: Catalogue | None = None
-) -> TrainedClassifier:
-    """Load the promoted version under ``root``, or the embedded model.
-
-    Raises:
-        ModelError: The version in use is missing, damaged or of another format.
-    """
-    return Registry(root, embedded).load(catalogue)
-
-
 def _unreadable(path: Path, error: OSError) -> ModelError:
     """What is there may be well: nobody should remove it for this."""
     return ModelError(
@@ -272,6 +261,3 @@ def _sum(directory: Path) -> str:
         raise ModelError(
             directory, "missing", f"has no readable {SUMS}", remedy="train again"
         ) from None
-
-
-__all__ = ["ARRAYS", "CARD", "POINTER", "Registry", "StoredVersion", "load_current"]

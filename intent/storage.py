@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from intent.embeddings import Embedder
 from intent.errors import ModelError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
-from intent.model import Head, Model
+from intent.model import Calibration, Model
 
 FORMAT: Final = 2
 ARRAYS: Final = "model.npz"
@@ -44,7 +44,8 @@ def save_model(directory: Path, model: Model, card: Mapping[str, Any]) -> str:
         card: JSON-serialisable facts about it; ``version`` and ``format`` are added.
 
     Returns:
-        The version, derived from the content: the same data and seed give the same version.
+        The version: ``nl-`` and the first 12 hexadecimal digits of the SHA-256 over the arrays, so
+        that two models of one version are equal to the last bit. The card does not count.
     """
     arrays: dict[str, NDArray[Any]] = {
         "vocabulary": _pack(model.features.vocabulary),
@@ -55,9 +56,7 @@ def save_model(directory: Path, model: Model, card: Mapping[str, Any]) -> str:
         "languages": _pack(model.languages.languages),
         "language_vocabulary": _pack(model.languages.vocabulary),
         "language_weights": model.languages.weights.astype(np.float16),
-        "head": np.array(
-            [getattr(model.head, name) for name in Head.__dataclass_fields__], dtype=np.float64
-        ),
+        "head": np.array(astuple(model.calibration), dtype=np.float64),
         "example_texts": _pack(text for text, _ in model.examples),
         "example_labels": _pack(label for _, label in model.examples),
     }
@@ -68,15 +67,23 @@ def save_model(directory: Path, model: Model, card: Mapping[str, Any]) -> str:
         (directory / EMBEDDING_VOCABULARY).write_bytes(model.embedder.vocabulary)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    content = buffer.getvalue()
-    version = "nl-" + hashlib.sha256(content).hexdigest()[:12]
-    (directory / ARRAYS).write_bytes(content)
+    version = "nl-" + _fingerprint(arrays)[:12]
+    (directory / ARRAYS).write_bytes(buffer.getvalue())
     text = json.dumps(
         {"version": version, "format": FORMAT, **card}, ensure_ascii=False, indent=1, sort_keys=True
     )
     (directory / CARD).write_text(text + "\n", encoding="utf-8")
     write_sums(directory)
     return version
+
+
+def _fingerprint(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return SHA-256 over the arrays: not over their file, which zlib's version compresses."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def write_sums(directory: Path) -> None:
@@ -179,7 +186,7 @@ def load_model(directory: Path) -> tuple[Model, dict[str, Any]]:
                     {g: i for i, g in enumerate(_unpack(arrays["language_vocabulary"]))},
                     arrays["language_weights"].astype(np.float32),
                 ),
-                head=Head.of(arrays["head"].tolist()),
+                calibration=Calibration.of(arrays["head"].tolist()),
                 examples=tuple(
                     zip(
                         _unpack(arrays["example_texts"]),

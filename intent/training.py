@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -17,21 +17,21 @@ import scipy
 import scipy.sparse as sp
 import sklearn
 from numpy.typing import NDArray
-from sklearn.naive_bayes import ComplementNB
 from sklearn.svm import LinearSVC
 
-from intent.calibration import OutOfFold, fit_head, join
-from intent.catalogue import OTHER_LANGUAGE, Catalogue, load_catalogue
-from intent.corpus import ALWAYS, Corpus, Document, fold_of, matrix
+from intent.arithmetic import Floats, log
+from intent.calibration import OutOfFold, fit_calibration, join
+from intent.catalogue import OTHER_LANGUAGE, load_catalogue
+from intent.corpus import Corpus, Document, fold_of, labels_and_weights, matrix
 from intent.dataset import Row, fingerprint
 from intent.embeddings import Embedder
-from intent.errors import TrainingDataError
+from intent.errors import ModelError, TrainingDataError
 from intent.features import FeatureSpace
 from intent.language import LanguageModel
-from intent.model import Evidence, Floats, Head, Model
+from intent.model import Calibration, Evidence, Model
 from intent.plots import plots
 from intent.report import score_card
-from intent.storage import save_model
+from intent.storage import read_card, read_whole, save_model
 from intent.text import normalise
 
 FOLDS: Final = 4
@@ -46,10 +46,10 @@ _MANY_ROWS: Final = 10_000
 FEWEST_ROWS: Final = 5
 """Fewest written training utterances of a label."""
 
-_STRENGTH: Final = 0.3
+STRENGTH: Final = 0.3
 """Inverse regularisation of the support vector machine; chosen by intent/compare.py."""
 
-_SMOOTHING: Final = 0.05
+SMOOTHING: Final = 0.05
 """Of complement naive Bayes; chosen by intent/compare.py."""
 
 Progress = Callable[[str, float], None]
@@ -76,14 +76,15 @@ def train(
 ) -> ModelVersion:
     """Train from ``data_dir`` and write the version's folder under ``out_dir``.
 
-    Nothing is written to ``out_dir`` before the model is complete; an older version of the same
-    name is replaced.
+    Nothing is written to ``out_dir`` before the model is complete. A version of the same name that
+    is there already and whole is left as it is: it is the same model, and may be in use.
 
     Args:
         data_dir: Holds ``catalogue.toml``, ``products/``, ``utterances/`` and, optionally,
             ``lexicon/``, ``languages/``, ``confusions.tsv`` and ``heard.tsv``.
         out_dir: Where versions are kept; made when absent.
-        seed: The same seed and data give the same version.
+        seed: Of every random choice. The same seed, data and library versions give the same
+            version on every x86-64 machine, unless ``embeddings`` are learned from.
         progress: Told what is being done and which share of the work is done, 0..1.
         folds: Parts for calibration, at least 2.
         embeddings: Folder of a sentence embedding model to learn from too; the version carries
@@ -127,7 +128,7 @@ def train(
             "scipy": scipy.__version__,
         },
         "calibration": {
-            "head": {name: getattr(model.head, name) for name in Head.__dataclass_fields__},
+            "head": asdict(model.calibration),
             **score_card(probabilities, accepted, model.labels),
         },
         "held_out": _held_out_scores(model, corpus),
@@ -141,11 +142,20 @@ def train(
             (draft / name).write_text(picture, encoding="utf-8")
         version = save_model(draft, model, card)
         final = out_dir / version
-        if final.exists():
-            shutil.rmtree(final)
-        draft.rename(final)
+        if not _is_whole(final):
+            if final.exists():
+                shutil.rmtree(final)
+            draft.rename(final)
     tell("done", 1.0)
-    return ModelVersion(version=version, directory=final, card=card)
+    return ModelVersion(version=version, directory=final, card=read_card(final))
+
+
+def _is_whole(directory: Path) -> bool:
+    try:
+        read_whole(directory)
+    except ModelError:
+        return False
+    return True
 
 
 def _fingerprint_of_files(data_dir: Path) -> str:
@@ -204,23 +214,23 @@ def fit(
     for fold in range(scored):
         tell("calibrating", 0.05 + 0.7 * fold / scored)
         known = [d for d in documents if d.fold != fold]
-        partial = _fit_linear(known, labels, languages, embedder)
+        partial = _fit_linear(known, labels, languages, seed, embedder)
         rows = [row for row in corpus.train if fold_of(row.family, folds) == fold]
         parts.append(_evidence(partial, rows, corpus, Random(seed + 1 + fold)))
     oof = join(parts)
-    head, share = fit_head(oof, labels)
+    calibration, share = fit_calibration(oof, labels)
     tell("fitting", 0.75)
-    whole = _fit_linear(documents, labels, languages, embedder)
+    whole = _fit_linear(documents, labels, languages, seed, embedder)
     weights = whole.machine.weights + share * whole.bayes
     examples = tuple((normalise(row.text), row.thema) for row in corpus.train)
     model = replace(
         whole.machine,
         # Rounded as they are stored.
         weights=weights.astype(np.float16).astype(np.float32),
-        head=head,
+        calibration=calibration,
         examples=examples,
     )
-    return model, oof.probabilities(head, share, labels), oof.accepted
+    return model, oof.probabilities(calibration, share, labels), oof.accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +238,7 @@ class Linear:
     """Two linear models over the same features."""
 
     machine: Model
+    """Of the support vector machine alone, not calibrated."""
     bayes: NDArray[np.float32]
     """Weights of complement naive Bayes, shape ``(features, labels)``."""
 
@@ -236,6 +247,7 @@ def _fit_linear(
     documents: Sequence[Document],
     labels: Sequence[str],
     languages: LanguageModel,
+    seed: int,
     embedder: Embedder | None = None,
 ) -> Linear:
     """Fit a linear support vector machine and naive Bayes, every label weighing the same.
@@ -244,20 +256,15 @@ def _fit_linear(
     its full weight. Their sum does better than either on families that training has not seen.
     """
     space = FeatureSpace.learn(d.words for d in documents if d.clean)
-    target = np.array([d.label for d in documents])
-    weight = np.array([d.weight for d in documents])
-    totals = np.bincount(target, weight, minlength=len(labels))
-    weight *= len(documents) / len(labels) / totals[target]
+    target, weight = labels_and_weights(documents, len(labels))
     vectors = matrix(space, [d.words for d in documents])
     beside = vectors
     if embedder is not None:
         meant = sp.csr_matrix(embedder.matrix([d.words for d in documents]))
         beside = sp.hstack([vectors, meant], format="csr")
-    linear = LinearSVC(C=_STRENGTH, tol=1e-3, random_state=DEFAULT_SEED)
+    linear = LinearSVC(C=STRENGTH, tol=1e-3, random_state=seed)
     linear.fit(beside, target, sample_weight=weight)
     weights = np.ascontiguousarray(linear.coef_.T).astype(np.float32)
-    bayes = ComplementNB(alpha=_SMOOTHING).fit(vectors, target, sample_weight=weight)
-    scores = bayes.feature_log_prob_.T
     return Linear(
         Model(
             tuple(labels),
@@ -265,15 +272,38 @@ def _fit_linear(
             weights[: len(space)],
             linear.intercept_.astype(np.float32),
             languages,
-            Head(),
+            Calibration(),
             embedder=embedder,
             # Rounded as they are stored.
             embedding_weights=None
             if embedder is None
             else weights[len(space) :].astype(np.float16).astype(np.float32),
         ),
-        np.ascontiguousarray(scores - scores.mean(axis=1, keepdims=True)).astype(np.float32),
+        _complement_bayes(vectors, target, weight, len(labels)),
     )
+
+
+def _complement_bayes(
+    vectors: sp.csr_matrix, target: NDArray[np.int64], weight: Floats, labels: int
+) -> NDArray[np.float32]:
+    """Return the weights of complement naive Bayes, shape ``(features, labels)``.
+
+    A feature speaks for a label when it is rare in all others.
+
+    Args:
+        vectors: Shape ``(documents, features)``.
+        target: Label of each document.
+        weight: Of each document.
+        labels: How many there are.
+
+    Source: Rennie et al., Tackling the Poor Assumptions of Naive Bayes Text Classifiers (2003).
+    """
+    documents = np.arange(len(target))
+    members = sp.csr_matrix((weight, (target, documents)), shape=(labels, len(target)))
+    own = (members @ vectors.astype(np.float64)).toarray()
+    others = own.sum(axis=0) + SMOOTHING - own
+    scores = -log(others / others.sum(axis=1, keepdims=True))
+    return np.ascontiguousarray((scores - scores.mean(axis=0)).T, dtype=np.float32)
 
 
 def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) -> OutOfFold:
@@ -302,10 +332,10 @@ def _evidence(linear: Linear, rows: Sequence[Row], corpus: Corpus, rng: Random) 
             (wrapped, min(1.0, rng.uniform(0.8, 1.05)), 0.5),
             (
                 augmenter.corrupt(wrapped, rate, rng),
-                min(1.0, max(0.05, 1.0 - rate + rng.gauss(0.0, 0.1))),
+                min(1.0, max(0.05, 1.0 - rate + rng.triangular(-0.25, 0.25))),
                 0.5,
             ),
-            *((" ".join(r.words), r.confidence, heard) for r in corpus.heard.get(text, ())),
+            *((" ".join(h.words), h.confidence, heard) for h in corpus.heard.get(text, ())),
         ]
         for variant, sure, share in variants:
             words = variant.split()
@@ -335,8 +365,3 @@ def _held_out_scores(model: Model, corpus: Corpus) -> dict[str, Any]:
     probabilities = np.array([model.probabilities(normalise(r.text).split(), 1.0) for r in rows])
     accepted = np.array([[label in r.accepted for label in model.labels] for r in rows])
     return score_card(probabilities, accepted, model.labels)
-
-
-__all__ = [
-    "ALWAYS", "DEFAULT_SEED", "FOLDS", "Catalogue", "ModelVersion", "fit", "train",
-]  # fmt: skip

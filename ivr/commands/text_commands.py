@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,17 @@ from intent.catalogue import Catalogue, load_catalogue
 from intent.classifier import Classification, TrainedClassifier
 from intent.dataset import read_rows
 from intent.errors import IntentError
-from intent.evaluate import Seconds
 from intent.evaluate import evaluate as measure
 from intent.text import tokens
 from intent.training import DEFAULT_SEED, ModelVersion
 from intent.training import train as train_version
-from ivr.call.policy import Decision, decide
-from ivr.call.ranking import RankedThema, ranking_of
+from ivr.call.policy import Decision
 from ivr.call.rules import Costs
 from ivr.errors import WegwijsError
 from ivr.files.embedded import embedded_dir
 from ivr.files.home import Home
 from ivr.learning.catalogue_gaps import folder_setting
+from ivr.learning.deciding import decider
 from ivr.learning.model_versions import model_registry
 
 
@@ -81,29 +80,6 @@ def _loaded(home: Path, folder: Path | None) -> tuple[TrainedClassifier, Catalog
         raise TextCommandError(str(error)) from None
 
 
-def _decider(catalogue: Catalogue) -> Callable[[Classification], Decision]:
-    """The decision policy with its default costs, as a call's first question meets it."""
-    routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
-    costs = Costs()
-    return lambda found: decide(_ranking(found), costs=costs, routable=routable)
-
-
-def _ranking(found: Classification) -> tuple[RankedThema, ...]:
-    return ranking_of((ranked.thema, ranked.probability) for ranked in found.ranking)
-
-
-def _seconds(costs: Costs) -> Seconds:
-    """What the policy expects to pay is what a measured outcome is charged."""
-    return Seconds(
-        misroute=costs.misroute_seconds,
-        confirm=costs.confirm_seconds,
-        menu=costs.menu_seconds,
-        menu_option=costs.menu_option_seconds,
-        repeat=costs.repeat_seconds,
-        human=costs.human_seconds,
-    )
-
-
 def classify(
     texts: Sequence[str], home: Path, *, jsonl: bool, catalogue_dir: Path | None = None
 ) -> int:
@@ -112,11 +88,11 @@ def classify(
     Of a text without words thema and probability are null.
     """
     classifier, catalogue = _loaded(home, catalogue_dir)
-    routable = frozenset(thema.slug for thema in catalogue.themas if not thema.non_thema)
+    decide = decider(catalogue, Costs())
     lines = _texts(texts, jsonl=jsonl)
     for text, confidence in lines:
         found = classifier.classify(text, confidence=confidence)
-        decision = decide(_ranking(found), costs=Costs(), routable=routable, confidence=confidence)
+        decision = decide(found, confidence)
         print(json.dumps(_as_json(text, found, decision), ensure_ascii=False), flush=True)
     return 0
 
@@ -190,9 +166,7 @@ def evaluate(
         raise TextCommandError(str(error)) from None
     if not rows:
         raise TextCommandError(f"{data}: holds no rows; add lines below the header")
-    report = measure(
-        classifier, rows, _decider(catalogue), catalogue=catalogue, seconds=_seconds(Costs())
-    )
+    report = measure(classifier, rows, decider(catalogue, Costs()), Costs(), catalogue=catalogue)
     if json_output:
         print(json.dumps(report.as_dict(), ensure_ascii=False))
     else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intent.calibration import OutOfFold, _loss, fit_head
-from intent.model import Head
+from intent.calibration import OutOfFold, _loss, fit_calibration
+from intent.model import Calibration
 
 LABELS = ("energie", "onderwijs", "buiten-bereik", "andere-taal", "mens")
-SIZE = len(Head.__dataclass_fields__) + 1
+SIZE = len(Calibration.__dataclass_fields__) + 1
 
 
 def evidence(texts: int, seed: int) -> OutOfFold:
@@ -59,9 +59,9 @@ def test_probabilities_hold_after_the_fit() -> None:
     """
     found = evidence(3000, 3)
 
-    head, share = fit_head(found, LABELS)
+    calibration, share = fit_calibration(found, LABELS)
 
-    probabilities = found.probabilities(head, share, LABELS)
+    probabilities = found.probabilities(calibration, share, LABELS)
     right = found.accepted[np.arange(3000), probabilities.argmax(axis=1)].mean()
     assert probabilities.max(axis=1).mean() == pytest.approx(right, abs=0.06)
 
@@ -74,6 +74,6 @@ def test_strange_words_in_doubt_become_another_language() -> None:
     foreign = (found.confidence < 0.3) & (found.strange > 0.7)
     found.accepted[foreign] = np.eye(len(LABELS), dtype=bool)[LABELS.index("andere-taal")]
 
-    head, _ = fit_head(found, LABELS)
+    calibration, _ = fit_calibration(found, LABELS)
 
-    assert head.language_doubt + head.language_strange > 1.0
+    assert calibration.language_doubt + calibration.language_strange > 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from intent.catalogue import Catalogue, load_catalogue
 from intent.classifier import Classification, TrainedClassifier
 from intent.explain import Neighbours, word_weights
+from tests.unit.intent.steps import steps
 
 ROOT = Path(__file__).parents[3]
 
@@ -168,16 +168,13 @@ def test_explanation_of_nothing_is_empty(classifier: TrainedClassifier) -> None:
     assert () == Neighbours(classifier.model).nearest("")
 
 
-def test_one_classification_is_fast(classifier: TrainedClassifier) -> None:
+def test_one_classification_is_a_bounded_number_of_steps(classifier: TrainedClassifier) -> None:
     """
-    A sentence takes well under a millisecond; the bound leaves room for a busy machine.
+    A sentence takes a few hundred; a story without end, no more than its 240 words that are read.
     """
-    text = "euh ja goeiedag ik heb een brief gekregen over de belasting van mijn wagen"
-    classifier.classify(text)
-    seconds = []
-    for _ in range(50):
-        start = time.process_time()
-        classifier.classify(text)
-        seconds.append(time.process_time() - start)
+    text = "euh ja goeiedag ik heb een brief gekregen over de belasting van mijn wagen "
+    for said in (text, text * 16):
+        classifier.classify(said)
 
-    assert min(seconds) < 0.002
+    assert steps(lambda: classifier.classify(text)) < 800
+    assert steps(lambda: classifier.classify(text * 40)) < 4000

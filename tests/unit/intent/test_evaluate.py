@@ -12,11 +12,16 @@ from intent.classifier import Classification, Ranked, TrainedClassifier
 from intent.dataset import Row
 from intent.evaluate import (
     PlainDecision,
-    Seconds,
     cost_of,
     evaluate,
     threshold_decision,
 )
+from ivr.call.rules import Costs
+
+COSTS = Costs(
+    misroute_seconds=65.0, misroute_seconds_by_thema={"onderwijs": 100.0}, confirm_seconds=6.0,
+    menu_seconds=8.0, menu_option_seconds=3.0, repeat_seconds=8.0, human_seconds=45.0,
+)  # fmt: skip
 
 LABELS = ("energie", "onderwijs", "buiten-bereik", "mens", "andere-taal")
 
@@ -61,7 +66,7 @@ def test_report_counts_what_happened() -> None:
     """
     Accuracy, refusals, decisions and mistakes come from the rows, accepted alternatives included.
     """
-    report = evaluate(Scripted(), ROWS, threshold_decision(0.8))
+    report = evaluate(Scripted(), ROWS, threshold_decision(0.8), COSTS)
 
     assert 0.6667 == report.top1
     assert report.top1_interval[0] < report.top1 < report.top1_interval[1]
@@ -79,7 +84,7 @@ def test_row_counts_under_its_own_thema() -> None:
     """
     Also one that is right by ``ook_goed``; what was taken for a thema is judged the same way.
     """
-    report = evaluate(Scripted(), ROWS, threshold_decision(0.8))
+    report = evaluate(Scripted(), ROWS, threshold_decision(0.8), COSTS)
 
     assert {"count": 2, "recall": 0.5, "precision": None} == report.per_thema["onderwijs"]
     assert {"count": 1, "recall": 1.0, "precision": 0.5} == report.per_thema["energie"]
@@ -89,7 +94,7 @@ def test_mistake_made_often_is_shown_once() -> None:
     """
     It weighs as often as it was asked, and leaves the list to others.
     """
-    report = evaluate(Scripted(), [*ROWS, ROWS[1]], threshold_decision(0.8))
+    report = evaluate(Scripted(), [*ROWS, ROWS[1]], threshold_decision(0.8), COSTS)
 
     assert len(ROWS) + 1 == report.texts
     assert ["energie 0.9 b", "energie 0.6 e"] == [m.text for m in report.worst]
@@ -103,7 +108,7 @@ def test_mistake_is_explained_by_what_it_resembles() -> None:
     classifier = TrainedClassifier.load(model)
 
     report = evaluate(
-        classifier, [row("mijn rijbewijs is vervallen", "energie")], threshold_decision(0.8)
+        classifier, [row("mijn rijbewijs is vervallen", "energie")], threshold_decision(0.8), COSTS
     )
 
     assert "rijbewijs" in [word for word, _ in report.worst[0].words]
@@ -114,7 +119,7 @@ def test_report_is_json() -> None:
     """
     Programs read the same figures.
     """
-    report = evaluate(Scripted(), ROWS, threshold_decision(0.8))
+    report = evaluate(Scripted(), ROWS, threshold_decision(0.8), COSTS)
 
     back = json.loads(json.dumps(report.as_dict()))
 
@@ -130,6 +135,7 @@ def test_report_is_json() -> None:
         (PlainDecision("route", "energie"), "energie", 0.0),
         (PlainDecision("route", "energie"), "onderwijs", 65.0),
         (PlainDecision("route", "energie"), "mens", 65.0),
+        (PlainDecision("route", "onderwijs"), "energie", 100.0),
         (PlainDecision("confirm", "energie"), "energie", 6.0),
         (PlainDecision("confirm", "energie"), "onderwijs", 51.0),
         (PlainDecision("choose", options=("energie", "onderwijs")), "onderwijs", 14.0),
@@ -143,7 +149,7 @@ def test_every_outcome_has_its_seconds(decision: PlainDecision, wanted: str, cos
     """
     A person is right for a non-thema and one conversation too many for a thema.
     """
-    assert cost == cost_of(decision, frozenset([wanted]), Seconds())
+    assert cost == cost_of(decision, frozenset([wanted]), COSTS)
 
 
 def test_nothing_to_evaluate_is_an_error() -> None:
@@ -151,4 +157,4 @@ def test_nothing_to_evaluate_is_an_error() -> None:
     No rows, no figures.
     """
     with pytest.raises(ValueError, match="no rows"):
-        evaluate(Scripted(), [], threshold_decision())
+        evaluate(Scripted(), [], threshold_decision(), COSTS)

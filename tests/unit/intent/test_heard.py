@@ -9,7 +9,7 @@ import pytest
 
 from intent.augment import Augmenter
 from intent.errors import TrainingDataError
-from intent.heard import HEADER, Reading, confusions, errors, load_heard
+from intent.heard import HEADER, HeardQuestion, confusions, errors, load_heard
 
 
 def test_readings_are_kept_by_question(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_readings_are_kept_by_question(tmp_path: Path) -> None:
     file.write_text(f"{HEADER}\nmijn Meter\tmijn meten\t0.50\nmijn meter\tmeter\t0.2\n")
 
     assert {
-        "mijn meter": (Reading(("mijn", "meten"), 0.5), Reading(("meter",), 0.2))
+        "mijn meter": (HeardQuestion(("mijn", "meten"), 0.5), HeardQuestion(("meter",), 0.2))
     } == load_heard(file)
 
 
@@ -49,7 +49,7 @@ def test_broken_file_is_named(tmp_path: Path, content: str, line: int) -> None:
     file = tmp_path / "heard.tsv"
     file.write_text(content)
 
-    with pytest.raises(TrainingDataError, match=r"ivr\.heard") as raised:
+    with pytest.raises(TrainingDataError, match=r"ivr\.learning\.spoken_questions") as raised:
         load_heard(file)
 
     assert (file, line) == (raised.value.file, raised.value.line)
@@ -80,7 +80,7 @@ def test_what_was_heard_often_is_made_often() -> None:
     The maker of variants repeats a recogniser's own errors, most frequent first.
     """
     heard = {
-        f"mijn meter {number}": (Reading(("mijn", "meten", str(number)), 0.5),)
+        f"mijn meter {number}": (HeardQuestion(("mijn", "meten", str(number)), 0.5),)
         for number in range(3)
     }
     counted = confusions(heard)

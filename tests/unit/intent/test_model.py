@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from intent.model import Evidence, Head
+from intent.model import Calibration, Evidence
 
-HEAD = Head.of([0.2, 0.5, 0.3, -0.1, 0.4, 1.1, -0.8, 0.6, 0.7, 0.3, 0.2, 0.9, 1.3, 1.0])
+CALIBRATION = Calibration.of(
+    [0.2, 0.5, 0.3, -0.1, 0.4, 1.1, -0.8, 0.6, 0.7, 0.3, 0.2, 0.9, 1.3, 1.0]
+)
 
 
 @pytest.mark.parametrize("words", [1, 8, 200])
@@ -19,8 +21,8 @@ def test_one_text_as_many(words: int, confidence: float) -> None:
     logits = np.array([2.0, -1.0, 0.5, 3.0])
     found = Evidence(logits.copy(), 0.25, 1.5, words, 0.4)
 
-    one = HEAD.one(found, confidence, scope=2, language=3)
-    many = HEAD.probabilities(
+    one = CALIBRATION.one(found, confidence, scope=2, language=3)
+    many = CALIBRATION.probabilities(
         logits[None, :],
         np.array([0.25]),
         np.array([1.5]),
@@ -42,4 +44,4 @@ def test_no_label_is_impossible() -> None:
     """
     sure = Evidence(np.array([500.0, 0.0, 0.0, 0.0]), 0.0, 0.0, 5)
 
-    assert HEAD.one(sure, 1.0, scope=2, language=3).min() > 1e-4
+    assert CALIBRATION.one(sure, 1.0, scope=2, language=3).min() > 1e-4

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from intent.errors import ModelError
-from intent.registry import POINTER, Registry, load_current
+from intent.registry import POINTER, Registry
 from intent.storage import ARRAYS, CARD, SUMS, load_model, save_model, write_sums
 
 EMBEDDED = Path(__file__).parents[3] / "models" / "intent-nl"
@@ -156,7 +156,7 @@ def test_missing_pieces_are_named(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a pointer"):
         registry.current()
     with pytest.raises(ModelError) as caught:
-        load_current(tmp_path / "none", tmp_path / "nothing")
+        Registry(tmp_path / "none", tmp_path / "nothing").load()
     assert "missing" == caught.value.reason
 
 
