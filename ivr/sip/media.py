@@ -52,14 +52,14 @@ def signs_of_life(call: Any, index: int) -> tuple[int, int] | None:
     return statistics.rtcp.rxStat.pkt, statistics.rtcp.txStat.updateCount
 
 
-def bury_call(owner: OwnerThread, call: Any) -> None:
+def destroy_call_later(owner: OwnerThread, call: Any) -> None:
     """Destroy the object of an ended call, once its number is nobody else's.
 
     The library gives numbers out again at once, and the destructor would take the new call
     its object away and hang it up (pjproject 2.17, ``Call::~Call``).
     """
     number = call.getId()
-    owner.bury(call, lambda: number < 0 or pj.Call.lookup(number) is None)
+    owner.destroy_later(call, lambda: number < 0 or pj.Call.lookup(number) is None)
 
 
 def add_headers(prm: Any, headers: Mapping[str, str]) -> None:

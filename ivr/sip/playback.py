@@ -151,4 +151,4 @@ class Playback:
                 player.stopTransmit(sink)
             except pj.Error:
                 pass
-        self._owner.bury(player)
+        self._owner.destroy_later(player)
