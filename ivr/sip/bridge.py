@@ -47,9 +47,14 @@ class _TargetCall(pj.Call):
 class Bridge:
     """One attempt, from its INVITE to the end of the target's call.
 
+    What the library cannot do is reported as a final status or logged: nothing is raised.
+
     Args:
+        owner: Whose thread this runs on.
+        account: The ``pj.Account`` that dials.
         caller_audio: The caller's media, asked anew when it changes; None while there is none.
-        on_progress: Status and whether it is final. After a final 2xx comes ``on_hung_up``.
+        on_progress: Called with a SIP status and whether it is final. After a final 2xx comes
+            ``on_hung_up``.
         on_hung_up: The connected target ended its call. Nothing is reported after :meth:`end`.
     """
 
@@ -79,7 +84,7 @@ class Bridge:
         return self._connected and not self._ended
 
     def dial(self, target: str, headers: Mapping[str, str]) -> None:
-        """Call ``target``; the outcome is reported."""
+        """Call ``target``, a SIP URI; 400 is reported when it is none, 503 when we cannot dial."""
         prm = pj.CallOpParam(True)
         prm.opt.audioCount = 1
         prm.opt.videoCount = prm.opt.textCount = 0
@@ -92,7 +97,7 @@ class Bridge:
             self._fail(400 if unparsable else 503)
 
     def send_digit(self, digit: str) -> None:
-        """Pass the caller's key on, as RFC 4733."""
+        """Pass the caller's key (0-9, ``*``, ``#``, A-D) on, as RFC 4733, once connected."""
         if self.connected:
             guarded(lambda: self._call.dialDtmf(digit))
 

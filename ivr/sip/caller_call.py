@@ -23,7 +23,13 @@ class CallListener(Protocol):
         """A message was sent, received or answered; ``state`` is a ``pj.TsxStateEvent``."""
 
     def on_key(self, digit: str, timestamp: int, flags: int) -> None:
-        """A packet of RFC 4733 came: the key, its RTP time and ``PJMEDIA_STREAM_DTMF_IS_...``."""
+        """A packet of RFC 4733 came, one of several about a key.
+
+        Args:
+            digit: 0-9, ``*``, ``#``, A-D.
+            timestamp: RTP time of the key's beginning, 8000 a second.
+            flags: ``PJMEDIA_STREAM_DTMF_IS_UPDATE`` (1) and ``..._IS_END`` (2).
+        """
 
 
 class CallerCall(pj.Call):

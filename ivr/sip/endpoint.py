@@ -77,7 +77,7 @@ class PjsuaTelephony:
 
     @property
     def options_retry_after_seconds(self) -> int | None:
-        """When set, while draining, OPTIONS gets 503 with it and dispatchers look elsewhere."""
+        """When set, while draining, OPTIONS gets 503 and dispatchers look elsewhere. Any thread."""
         return self._options_retry_after_seconds
 
     @options_retry_after_seconds.setter

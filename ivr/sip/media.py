@@ -25,7 +25,11 @@ class CallAudio:
 
 
 def active_audio(call: Any) -> CallAudio | None:
-    """The call's audio; None before it flows and while the peer holds the call."""
+    """The call's audio; None before it flows and while the peer holds the call.
+
+    Raises:
+        pj.Error: The call is gone.
+    """
     # Named, because its members point into it and die with it.
     info = call.getInfo()
     for index, media in enumerate(info.media):
@@ -41,9 +45,14 @@ def active_audio(call: Any) -> CallAudio | None:
 
 
 def signs_of_life(call: Any, index: int) -> tuple[int, int] | None:
-    """Counts that change while the peer sends anything: RTP packets and RTCP reports.
+    """Counts that change while the peer sends anything.
 
-    None while the stream is being exchanged for another.
+    Args:
+        call: A ``pj.Call``.
+        index: Which of its media.
+
+    Returns:
+        RTP packets and RTCP reports so far; None while the stream is being exchanged for another.
     """
     try:
         statistics = call.getStreamStat(index)
@@ -63,7 +72,7 @@ def destroy_call_later(owner: OwnerThread, call: Any) -> None:
 
 
 def add_headers(prm: Any, headers: Mapping[str, str]) -> None:
-    """Add headers; names that are none are left out, values are kept to one line."""
+    """Add headers to a ``pj.CallOpParam``; see :func:`ivr.sip.message.safe_headers`."""
     for name, value in safe_headers(headers).items():
         field = pj.SipHeader()
         field.hName, field.hValue = name, value

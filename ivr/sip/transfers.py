@@ -29,6 +29,8 @@ seconds: while this process is held up, nothing that a caller sends is read."""
 class Transfers:
     """All attempts of one leg. An attempt ends with a final :class:`TransferProgress`.
 
+    What the library cannot do is reported so too, with 503: nothing is raised.
+
     Args:
         owner: Whose thread this runs on.
         runtime: For the account that dials and the helpers that guard a REFER.
@@ -72,7 +74,7 @@ class Transfers:
     def start(
         self, target: str, method: TransferMethod, token: int, headers: Mapping[str, str]
     ) -> None:
-        """Send a caller on who is still there.
+        """Send a caller on who is still there; one who is not is found out within 2 s.
 
         An exchange that accepts a REFER may take the caller out of our call at once (Asterisk
         does). When the transfer fails because the caller hung up in the queue, our call stands

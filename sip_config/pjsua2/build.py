@@ -34,6 +34,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CONFIG_SITE = HERE / "config_site.h"
 HELPERS = HERE / "helpers"
+HELPERS_SYMBOL = "wegwijs_helpers_version"
 SELFCHECK = HERE / "selfcheck.py"
 APT_MIRROR = HERE.parent / "setup" / "apt_mirror.py"
 APT_HELPER = "/usr/lib/apt/apt-helper"
@@ -297,7 +298,8 @@ def build(tarball: Path, shelf: Path, steps: Steps, jobs: int) -> Path:
             remedy="it needs the Python headers (sysconfig: "
             f"{sysconfig.get_path('include')}) and setuptools from the package index",
             flags=WRAPPER_FLAGS,
-            link=str(helpers),
+            # Nothing in the wrapper refers to them, and flags may reach the linker twice.
+            link=f"-Wl,--undefined={HELPERS_SYMBOL} {helpers}",
         )
         wheel = next((binding / "built").glob("pjsua2-*.whl"))
         with zipfile.ZipFile(wheel) as archive:
@@ -318,10 +320,13 @@ def build(tarball: Path, shelf: Path, steps: Steps, jobs: int) -> Path:
 
 
 def compile_helpers(source: Path, steps: Steps) -> Path:
-    """Compile our helpers against the headers of a configured source, and return the object.
+    """Compile our helpers against the headers of a configured source.
 
     The compiler reads every structure from there; what the helpers use and the source lacks, it
-    refuses. ``LDFLAGS`` then carry the object into the wheel: nothing of the source is changed.
+    refuses. Nothing of the source is changed: the linker's flags carry them into the wheel.
+
+    Returns:
+        The library to link with.
 
     Raises:
         BuildError: The source does not fit the helpers, or there is no compiler.
@@ -334,7 +339,7 @@ def compile_helpers(source: Path, steps: Steps) -> Path:
         takes="2 s",
         remedy=f"this pjproject does not fit sip_config/pjsua2/helpers; {_OTHER_SOURCE}",
     )
-    return folder / "wegwijs_pjsip.o"
+    return folder / "libwegwijs_pjsip.a"
 
 
 def _require_features(source: Path, remedy: str) -> None:

@@ -40,6 +40,7 @@ def missing() -> list[str]:
     if problem := version_problem(helpers):
         return [problem]
     lacks: list[str] = []
+    helpers.wegwijs_silence_log()
     endpoint = Endpoint()
     endpoint.libCreate()
     config = pj.EpConfig()
