@@ -35,7 +35,7 @@ from ivr.demo.dead_air import dead_airs
 from ivr.demo.script import Deed, Step, parse_step
 from ivr.demo.sound_desk import SoundDesk
 from ivr.errors import TelephonyError
-from ivr.sip.media import active_audio, bury_call
+from ivr.sip.media import active_audio, destroy_call_later
 from ivr.sip.owner import OwnerThread, guarded
 from ivr.sip.runtime import Runtime
 
@@ -193,12 +193,12 @@ class Caller:
         if call is self._first:
             self.status = status
             self._first = None
-            self._bury(call)
+            self._destroy_later(call)
             if self._call is call:
                 self._finish(status)
         elif call is self._call:
             self._call = self._first
-            self._bury(call)
+            self._destroy_later(call)
             if self._call is None:
                 self._finish(status)
             else:
@@ -211,9 +211,9 @@ class Caller:
             first = self._first
             guarded(partial(first.hangup, pj.CallOpParam()))
 
-    def _bury(self, call: _Call) -> None:
+    def _destroy_later(self, call: _Call) -> None:
         call.caller = None
-        bury_call(self.owner, call)
+        destroy_call_later(self.owner, call)
 
     def _finish(self, status: int) -> None:
         if self.done.is_set():
@@ -235,16 +235,16 @@ class Caller:
                 guarded(partial(call.hangup, pj.CallOpParam()))
         desk, self._desk = self._desk, None
         if desk is not None:
-            self.owner.bury(desk)
+            self.owner.destroy_later(desk)
         self.runtime.wait_for_goodbyes(0.5)
-        self.owner.destroy_buried()
+        self.owner.destroy_due()
 
     def _refuse(self, number: int, invite: str) -> None:
         call = pj.Call(self.runtime.account, number)
         prm = pj.CallOpParam()
         prm.statusCode = pj.PJSIP_SC_BUSY_HERE
         guarded(partial(call.hangup, prm))
-        bury_call(self.owner, call)
+        destroy_call_later(self.owner, call)
 
     def _at(self) -> float:
         return 0.0 if self._desk is None else round(self._desk.seconds, 3)

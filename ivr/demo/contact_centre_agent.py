@@ -36,7 +36,7 @@ import soundfile
 from ivr.demo import agent
 from ivr.errors import TelephonyError
 from ivr.sip import message
-from ivr.sip.media import active_audio, bury_call
+from ivr.sip.media import active_audio, destroy_call_later
 from ivr.sip.owner import OwnerThread, destroy, guarded
 from ivr.sip.runtime import Runtime
 
@@ -122,9 +122,9 @@ class ContactCentre:
             )
             call.centre = None
             if call.voice is not None:
-                self.owner.bury(call.voice)
+                self.owner.destroy_later(call.voice)
                 call.voice = None
-            bury_call(self.owner, call)
+            destroy_call_later(self.owner, call)
 
     def on_media(self, call: _Call) -> None:
         """A call's audio came or changed: let the voorlichter speak."""
@@ -179,7 +179,7 @@ class ContactCentre:
         for call in list(self._calls.values()):
             guarded(partial(call.hangup, pj.CallOpParam()))
         self.runtime.wait_for_goodbyes(0.5)
-        self.owner.destroy_buried()
+        self.owner.destroy_due()
         for call in self._calls.values():
             destroy(call)
 

@@ -17,21 +17,23 @@ class FrameSlot(Protocol):
     """One leg's ring of frames; see :class:`ivr.audio.frames.FrameSlot`."""
 
     rows: tuple[memoryview, ...]
+    """Of :data:`FRAME_OCTETS` each; frame ``n`` is in row ``n % len(rows)``."""
     count: int
+    """Frames received so far, 50 a second, in silence too."""
 
     @property
     def index(self) -> int:
-        """Row of the matrix."""
+        """Row of the matrix, from 0."""
 
 
 class FrameMatrix(Protocol):
     """The rings of all legs; see :class:`ivr.audio.frames.FrameMatrix`."""
 
     def claim(self) -> Any:
-        """A free slot, or None."""
+        """A free :class:`FrameSlot`; None when all are taken."""
 
     def release(self, slot: Any) -> None:
-        """Give a slot back."""
+        """Give a slot back; its rows are the next leg's then."""
 
 
 class FramePort(pj.AudioMediaPort):
@@ -51,7 +53,7 @@ class FramePort(pj.AudioMediaPort):
         self.createPort("frames", form)
 
     def onFrameReceived(self, frame: Any) -> None:
-        """Take one frame. Media thread."""
+        """Take one frame of 20 ms, or one without samples. Media thread."""
         slot = self._slot
         count = slot.count
         row = self._rows[count % self._depth]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
-from ivr.sip.media import active_audio, add_headers, bury_call
+from ivr.sip.media import active_audio, add_headers, destroy_call_later
 from ivr.sip.owner import OwnerThread, guarded
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,14 @@ class _TargetCall(pj.Call):
 class Bridge:
     """One attempt, from its INVITE to the end of the target's call.
 
+    What the library cannot do is reported as a final status or logged: nothing is raised.
+
     Args:
+        owner: Whose thread this runs on.
+        account: The ``pj.Account`` that dials.
         caller_audio: The caller's media, asked anew when it changes; None while there is none.
-        on_progress: Status and whether it is final. After a final 2xx comes ``on_hung_up``.
+        on_progress: Called with a SIP status and whether it is final. After a final 2xx comes
+            ``on_hung_up``.
         on_hung_up: The connected target ended its call. Nothing is reported after :meth:`end`.
     """
 
@@ -79,7 +84,7 @@ class Bridge:
         return self._connected and not self._ended
 
     def dial(self, target: str, headers: Mapping[str, str]) -> None:
-        """Call ``target``; the outcome is reported."""
+        """Call ``target``, a SIP URI; 400 is reported when it is none, 503 when we cannot dial."""
         prm = pj.CallOpParam(True)
         prm.opt.audioCount = 1
         prm.opt.videoCount = prm.opt.textCount = 0
@@ -92,7 +97,7 @@ class Bridge:
             self._fail(400 if unparsable else 503)
 
     def send_digit(self, digit: str) -> None:
-        """Pass the caller's key on, as RFC 4733."""
+        """Pass the caller's key (0-9, ``*``, ``#``, A-D) on, as RFC 4733, once connected."""
         if self.connected:
             guarded(lambda: self._call.dialDtmf(digit))
 
@@ -104,15 +109,15 @@ class Bridge:
         if self._tone is not None:
             guarded(lambda: self._tone.startTransmit(caller))
         if self._target_audio is not None:
-            self._join(caller, self._target_audio)
+            self._connect_audio(caller, self._target_audio)
 
     def end(self) -> None:
         """Cancel or hang up, and report nothing more. Idempotent."""
         if self._ended:
             return
         self._ended = True
-        self._hush()
-        self._part()
+        self._stop_ringing()
+        self._disconnect_audio()
         call = self._call
         if call.isActive():
             guarded(lambda: call.hangup(pj.CallOpParam()))
@@ -125,16 +130,16 @@ class Bridge:
         info = self._call.getInfo()
         if info.state == pj.PJSIP_INV_STATE_EARLY:
             if self._target_audio is None:
-                self._ring()
+                self._start_ringing()
             self._on_progress(info.lastStatusCode, False)
         elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
-            self._hush()
+            self._stop_ringing()
             self._connected = True
             self._on_progress(200, True)
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             if self._connected:
                 self._ended = True
-                self._part()
+                self._disconnect_audio()
                 self._discard()
                 self._on_hung_up()
             else:
@@ -148,22 +153,22 @@ class Bridge:
         self._target_audio = None if audio is None else audio.media
         caller = self._caller_audio()
         if self._target_audio is not None and caller is not None:
-            self._hush()
-            self._join(caller, self._target_audio)
+            self._stop_ringing()
+            self._connect_audio(caller, self._target_audio)
 
     def _fail(self, status: int) -> None:
         if self._ended:
             return
         self._ended = True
-        self._hush()
+        self._stop_ringing()
         self._discard()
         self._on_progress(status, True)
 
-    def _join(self, caller: Any, target: Any) -> None:
+    def _connect_audio(self, caller: Any, target: Any) -> None:
         guarded(lambda: caller.startTransmit(target))
         guarded(lambda: target.startTransmit(caller))
 
-    def _part(self) -> None:
+    def _disconnect_audio(self) -> None:
         caller, target = self._caller_audio(), self._target_audio
         self._target_audio = None
         if caller is None or target is None:
@@ -174,7 +179,7 @@ class Bridge:
             except pj.Error:
                 pass  # the media went first
 
-    def _ring(self) -> None:
+    def _start_ringing(self) -> None:
         caller = self._caller_audio()
         if self._tone is not None or caller is None:
             return
@@ -189,15 +194,15 @@ class Bridge:
         tone.play(tones, True)
         tone.startTransmit(caller)
 
-    def _hush(self) -> None:
+    def _stop_ringing(self) -> None:
         tone, self._tone = self._tone, None
         if tone is None:
             return
         guarded(tone.stop)
-        self._owner.bury(tone)
+        self._owner.destroy_later(tone)
 
     def _discard(self) -> None:
         call, self._call = self._call, None
         call.bridge = None
         # Not here: this may run inside one of the call's own callbacks.
-        bury_call(self._owner, call)
+        destroy_call_later(self._owner, call)

@@ -18,7 +18,6 @@ from ivr.sip.leg_base import RefusedLeg
 from ivr.sip.owner import OwnerThread, guarded
 from ivr.sip.runtime import Runtime
 from ivr.sip.settings import SipSettings
-from ivr.sip.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +40,9 @@ class PjsuaTelephony:
         matrix: Where received frames go; must hold ``settings.max_calls`` slots.
         loop: The engine's loop; every listener is called on its thread.
         retry_after_seconds: Told to callers for whom there are no ports.
+
+    Raises:
+        LibraryError: This pjsua2 is not the one that Wegwijs builds.
     """
 
     def __init__(
@@ -52,8 +54,8 @@ class PjsuaTelephony:
         retry_after_seconds: int = 30,
     ) -> None:
         self.settings = settings
-        self.options_retry_after_seconds: int | None = None
-        """When set, while draining, OPTIONS gets 503 and dispatchers look elsewhere."""
+        self._options_retry_after_seconds: int | None = None
+        self._matrix = matrix
         self._loop = loop
         self._on_offered: Callable[[Leg], None] = lambda leg: None
         self._runtime = Runtime(
@@ -61,12 +63,10 @@ class PjsuaTelephony:
             on_incoming=self._on_incoming,
             on_rejected=self._on_rejected,
             retry_after_seconds=retry_after_seconds,
-            options_retry_after=lambda: self.options_retry_after_seconds,
             before_close=self._say_goodbye,
         )
         self._owner = OwnerThread(self._runtime, "telephony")
         self._legs: set[PjsuaLeg] = set()
-        self._around = Surroundings(self._owner, self._runtime, matrix, loop, self._legs.discard)
         self._stopped = False
         self._closing = False
 
@@ -74,6 +74,16 @@ class PjsuaTelephony:
     def ports(self) -> dict[str, int]:
         """Port that each transport listens on: keys ``udp``, ``tcp``, ``tls``."""
         return dict(self._runtime.ports)
+
+    @property
+    def options_retry_after_seconds(self) -> int | None:
+        """When set, while draining, OPTIONS gets 503 and dispatchers look elsewhere. Any thread."""
+        return self._options_retry_after_seconds
+
+    @options_retry_after_seconds.setter
+    def options_retry_after_seconds(self, seconds: int | None) -> None:
+        self._options_retry_after_seconds = seconds
+        self._runtime.set_options_retry_after(seconds)
 
     def start(self, on_offered: Callable[[Leg], None]) -> None:
         """See :class:`ivr.ports.Telephony`."""
@@ -105,7 +115,15 @@ class PjsuaTelephony:
     # On the owner's thread.
 
     def _on_incoming(self, number: int, invite: str) -> None:
-        leg = PjsuaLeg(self._around, self._read(invite), number)
+        leg = PjsuaLeg(
+            self._read(invite),
+            number,
+            owner=self._owner,
+            runtime=self._runtime,
+            matrix=self._matrix,
+            loop=self._loop,
+            on_gone=self._legs.discard,
+        )
         self._legs.add(leg)
         if self._closing:
             leg.end_now()
@@ -142,4 +160,4 @@ class PjsuaTelephony:
             guarded(leg.end_now)
         guarded(lambda: self._runtime.leave_registrar(_REGISTRAR_SECONDS))
         self._runtime.wait_for_goodbyes(_GOODBYE_SECONDS)
-        self._owner.destroy_buried()
+        self._owner.destroy_due()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +21,15 @@ from ivr.ports import (
     PlayStarted,
     TransferMethod,
 )
-from ivr.sip import message, native
-from ivr.sip.audio_port import FramePort, FrameSlot
+from ivr.sip import message
+from ivr.sip.audio_port import FrameMatrix, FramePort, FrameSlot
 from ivr.sip.caller_call import CallerCall
 from ivr.sip.leg_base import LegBase
-from ivr.sip.media import CallAudio, active_audio, add_headers, bury_call
+from ivr.sip.media import CallAudio, active_audio, add_headers, destroy_call_later
 from ivr.sip.media_watch import MediaWatch
-from ivr.sip.owner import destroy, guarded
+from ivr.sip.owner import OwnerThread, destroy, guarded
 from ivr.sip.playback import Playback
-from ivr.sip.surroundings import Surroundings
+from ivr.sip.runtime import Runtime
 from ivr.sip.transfers import Transfers
 
 log = logging.getLogger(__name__)
@@ -45,21 +46,42 @@ class PjsuaLeg(LegBase):
 
     Public methods without ``on_`` are the engine's commands: they queue and return. The others
     run on the owner's thread.
+
+    Args:
+        invitation: What the INVITE says.
+        number: pjsua's number of the call.
+        owner: Whose thread this runs on.
+        runtime: For its account, settings and helpers.
+        matrix: Where received frames go.
+        loop: Whose thread calls the listener.
+        on_gone: Called once, on the owner's thread, when the call ended and its slot is free.
     """
 
-    def __init__(self, around: Surroundings, invitation: message.Invitation, number: int) -> None:
-        ours = around.runtime.settings.codecs
+    def __init__(
+        self,
+        invitation: message.Invitation,
+        number: int,
+        *,
+        owner: OwnerThread,
+        runtime: Runtime,
+        matrix: FrameMatrix,
+        loop: asyncio.AbstractEventLoop,
+        on_gone: Callable[[PjsuaLeg], None],
+    ) -> None:
+        ours = runtime.settings.codecs
         super().__init__(
             invitation,
-            around.loop,
+            loop,
             codecs_in_common=message.have_codec_in_common(invitation.codecs, ours),
         )
-        self._around = around
-        self._owner = around.owner
+        self._owner = owner
+        self._runtime = runtime
+        self._matrix = matrix
+        self._on_gone = on_gone
         self._number = number
         identity = invitation.asserted_identity
         self._identity = {"P-Asserted-Identity": identity} if identity else {}
-        self._call: Any = CallerCall(around.runtime.account, number, self)
+        self._call: Any = CallerCall(runtime.account, number, self)
         self._audio: CallAudio | None = None
         self._slot: FrameSlot | None = None
         self._port: FramePort | None = None
@@ -71,8 +93,8 @@ class PjsuaLeg(LegBase):
         self._playback: Playback | None = None
         self._last_key: tuple[str, int] | None = None
         self._watch = MediaWatch(
-            around.owner,
-            around.runtime.settings,
+            owner,
+            runtime.settings,
             call=self._call,
             audio=lambda: self._audio,
             is_sent_away=lambda: self._transfers.is_doubtful(),
@@ -80,8 +102,8 @@ class PjsuaLeg(LegBase):
             on_vanished=self._vanished,
         )
         self._transfers = Transfers(
-            around.owner,
-            around.runtime,
+            owner,
+            runtime,
             number,
             call=self._call,
             caller_audio=self._sink,
@@ -156,7 +178,7 @@ class PjsuaLeg(LegBase):
                 "a response could not be sent; the leg ends",
                 extra={"leg": self._number, "status": status, "error": error.status},
             )
-            retry_after = str(self._around.runtime.retry_after_seconds)
+            retry_after = str(self._runtime.retry_after_seconds)
             self._end(pj.PJSIP_SC_SERVICE_UNAVAILABLE, {"Retry-After": retry_after})
 
     def end_now(self) -> None:
@@ -206,13 +228,13 @@ class PjsuaLeg(LegBase):
             destroy(port)
         slot, self._slot = self._slot, None
         if slot is not None:
-            self._around.matrix.release(slot)
+            self._matrix.release(slot)
         call, self._call = self._call, None
-        call.leg = None
+        call.listener = None
         # Not here: this may run inside one of the call's own callbacks.
-        bury_call(self._owner, call)
+        destroy_call_later(self._owner, call)
         self._emit(HungUp(status, self._ended_by_us))
-        self._around.on_gone(self)
+        self._on_gone(self)
 
     # On the owner's thread: media.
 
@@ -229,14 +251,14 @@ class PjsuaLeg(LegBase):
         media = self._audio.media
         guarded(lambda: media.startTransmit(self._port))
         # Something is always sent, so that no peer takes a listening service for a dead one.
-        guarded(lambda: self._around.runtime.silence.startTransmit(media))
+        guarded(lambda: self._runtime.silence.startTransmit(media))
         if self._playback is not None:
             self._playback.reconnect()
         self._transfers.reconnect()
         self._tell_ready()
 
     def _claim_slot(self) -> bool:
-        slot = self._around.matrix.claim()
+        slot = self._matrix.claim()
         if slot is None:
             log.error("no frame slot is free; the matrix must hold max_calls slots")
             self._end(pj.PJSIP_SC_SERVICE_UNAVAILABLE, {})
@@ -315,8 +337,8 @@ class PjsuaLeg(LegBase):
                 (digit := message.info_digit(received.wholeMsg)) is not None
             ):
                 # What is answered here the library does not look at: it knows fewer keys.
-                native.answer_transaction(received.pjRxData, transaction.pjTransaction, 200)
+                self._runtime.helpers.answer(received.pjRxData, transaction.pjTransaction, 200)
                 if digit:
                     self._press(digit)
             elif message.asks_for_life(method, received.wholeMsg):
-                native.answer_transaction(received.pjRxData, transaction.pjTransaction, 200)
+                self._runtime.helpers.answer(received.pjRxData, transaction.pjTransaction, 200)

@@ -25,7 +25,11 @@ class CallAudio:
 
 
 def active_audio(call: Any) -> CallAudio | None:
-    """The call's audio; None before it flows and while the peer holds the call."""
+    """The call's audio; None before it flows and while the peer holds the call.
+
+    Raises:
+        pj.Error: The call is gone.
+    """
     # Named, because its members point into it and die with it.
     info = call.getInfo()
     for index, media in enumerate(info.media):
@@ -41,9 +45,14 @@ def active_audio(call: Any) -> CallAudio | None:
 
 
 def signs_of_life(call: Any, index: int) -> tuple[int, int] | None:
-    """Counts that change while the peer sends anything: RTP packets and RTCP reports.
+    """Counts that change while the peer sends anything.
 
-    None while the stream is being exchanged for another.
+    Args:
+        call: A ``pj.Call``.
+        index: Which of its media.
+
+    Returns:
+        RTP packets and RTCP reports so far; None while the stream is being exchanged for another.
     """
     try:
         statistics = call.getStreamStat(index)
@@ -52,18 +61,18 @@ def signs_of_life(call: Any, index: int) -> tuple[int, int] | None:
     return statistics.rtcp.rxStat.pkt, statistics.rtcp.txStat.updateCount
 
 
-def bury_call(owner: OwnerThread, call: Any) -> None:
+def destroy_call_later(owner: OwnerThread, call: Any) -> None:
     """Destroy the object of an ended call, once its number is nobody else's.
 
     The library gives numbers out again at once, and the destructor would take the new call
     its object away and hang it up (pjproject 2.17, ``Call::~Call``).
     """
     number = call.getId()
-    owner.bury(call, lambda: number < 0 or pj.Call.lookup(number) is None)
+    owner.destroy_later(call, lambda: number < 0 or pj.Call.lookup(number) is None)
 
 
 def add_headers(prm: Any, headers: Mapping[str, str]) -> None:
-    """Add headers; names that are none are left out, values are kept to one line."""
+    """Add headers to a ``pj.CallOpParam``; see :func:`ivr.sip.message.safe_headers`."""
     for name, value in safe_headers(headers).items():
         field = pj.SipHeader()
         field.hName, field.hValue = name, value

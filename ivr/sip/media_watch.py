@@ -26,9 +26,9 @@ class MediaWatch:
         owner: Whose thread this runs on.
         settings: How long silence is allowed.
         call: The leg's call.
-        audio: Its audio; None while there is none.
+        audio: Its audio; None while there is none. Asked once a second.
         is_sent_away: Whether the caller may be elsewhere, after a transfer that was accepted.
-        on_lost: Called once for each silence that is too long.
+        on_lost: Called once for each silence of ``settings.media_lost_seconds``.
         on_vanished: Called when the library ended the call without notice.
     """
 
@@ -61,7 +61,7 @@ class MediaWatch:
 
     @property
     def was_steady(self) -> bool:
-        """Whether the peer sent all the time before it was sent away."""
+        """Whether the peer sent 25 packets or more in the last second before it was sent away."""
         return self._was_steady
 
     def start(self) -> None:

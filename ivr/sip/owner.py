@@ -65,7 +65,7 @@ class OwnerThread:
         self._commands: deque[Callable[[], None]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
-        self._buried: list[tuple[float, Any, Callable[[], bool]]] = []
+        self._to_destroy: list[tuple[float, Any, Callable[[], bool]]] = []
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -87,14 +87,24 @@ class OwnerThread:
             raise self._failure
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Close the endpoint and end the thread; whether it ended in time. Idempotent."""
+        """Close the endpoint and end the thread. Idempotent.
+
+        Args:
+            timeout_seconds: Longest wait.
+
+        Returns:
+            Whether it ended in time.
+        """
         self._stopping.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
     def submit(self, command: Callable[[], None]) -> None:
-        """Run ``command`` on the thread soon. Any thread; returns at once."""
+        """Run ``command`` on the thread, within 5 ms when idle. Any thread; returns at once.
+
+        What it raises is contained by :func:`guarded`, as with timers.
+        """
         self._commands.append(command)
 
     def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
@@ -103,28 +113,32 @@ class OwnerThread:
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
         return timer
 
-    def bury(self, thing: Any, may_go: Callable[[], bool] = lambda: True) -> None:
-        """Destroy ``thing`` a little later, and not before ``may_go``. Owner's thread only.
+    def destroy_later(self, thing: Any, may_go: Callable[[], bool] = lambda: True) -> None:
+        """Destroy ``thing`` in a second, and not before ``may_go``. Owner's thread only.
 
         A call must not go inside one of its own callbacks, and a player's end-of-file notice
         may still travel on another thread of the library.
         """
-        self._buried.append((time.monotonic() + _LINGER_SECONDS, thing, may_go))
+        self._to_destroy.append((time.monotonic() + _LINGER_SECONDS, thing, may_go))
 
-    def destroy_buried(self, until: float = math.inf) -> None:
-        """Destroy what was buried, up to monotonic time ``until``. Owner's thread only."""
-        if not self._buried or self._buried[0][0] > until:
+    def destroy_due(self, until: float = math.inf) -> None:
+        """Destroy what :meth:`destroy_later` put off. Owner's thread only.
+
+        Args:
+            until: Only what is due then, on the monotonic clock in seconds; all by default.
+        """
+        if not self._to_destroy or self._to_destroy[0][0] > until:
             return
-        due = [grave for grave in self._buried if grave[0] <= until]
-        self._buried = [grave for grave in self._buried if grave[0] > until]
+        due = [entry for entry in self._to_destroy if entry[0] <= until]
+        self._to_destroy = [entry for entry in self._to_destroy if entry[0] > until]
         for _, thing, may_go in due:
             if may_go():
                 guarded(partial(destroy, thing))
             else:
-                self.bury(thing, may_go)
+                self.destroy_later(thing, may_go)
 
     def seconds_since_turn(self) -> float:
-        """Age of the thread's last turn; infinite when it does not run."""
+        """Seconds since the thread's last turn began; infinite when it does not run. Any thread."""
         if not self._thread.is_alive() or not self._ready.is_set():
             return float("inf")
         return time.monotonic() - self._turned_at
@@ -144,7 +158,7 @@ class OwnerThread:
         self._close()
 
     def turn(self) -> None:
-        """One turn: commands, due timers, SIP. Owner's thread only."""
+        """One turn: commands, due timers, SIP for up to 5 ms. Owner's thread only."""
         while self._commands:
             guarded(self._commands.popleft())
         now = self._turned_at = time.monotonic()
@@ -152,7 +166,7 @@ class OwnerThread:
             action = heapq.heappop(self._timers)[2].action
             if action is not None:
                 guarded(action)
-        self.destroy_buried(now)
+        self.destroy_due(now)
         self._engine.poll(POLL_MS)
 
     def _close(self) -> None:

@@ -56,7 +56,7 @@ class Playback:
     Args:
         wavs: Files that cannot be played are skipped.
         sink: Where the audio goes; asked anew when the call's media changes.
-        on_started: Called with the slot's time when the first sample is about to go out.
+        on_started: Called with the slot's time in seconds when the first sample is about to go out.
         on_finished: Called after the last one. Neither is called after :meth:`stop`.
     """
 
@@ -151,4 +151,4 @@ class Playback:
                 player.stopTransmit(sink)
             except pj.Error:
                 pass
-        self._owner.bury(player)
+        self._owner.destroy_later(player)

@@ -61,6 +61,9 @@ class ReferLedger:
             cseq: CSeq of the REFER.
             status: A final status.
             unsubscribed: The peer will send no NOTIFY (RFC 4488): accepted is all we will know.
+
+        Returns:
+            What the engine is told; None when it brings nothing new.
         """
         refer = self._find(cseq)
         if refer is None or refer.final or refer.accepted:

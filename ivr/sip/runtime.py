@@ -85,8 +85,10 @@ class Runtime:
         on_incoming: Called with pjsua's call number and the INVITE.
         on_rejected: Called with the INVITE and the status, when pjsua refused it by itself.
         retry_after_seconds: For callers whom we cannot take for a reason of ours.
-        options_retry_after: Seconds for the 503 that OPTIONS gets; None while it gets 200.
         before_close: Ends what is left before the endpoint goes.
+
+    Raises:
+        LibraryError: This pjsua2 is not the one that Wegwijs builds.
     """
 
     def __init__(
@@ -96,7 +98,6 @@ class Runtime:
         on_incoming: Callable[[int, str], None],
         on_rejected: Callable[[str, int], None] = lambda message, status: None,
         retry_after_seconds: int = 30,
-        options_retry_after: Callable[[], int | None] = lambda: None,
         before_close: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
@@ -109,9 +110,8 @@ class Runtime:
         self._on_rejected = on_rejected
         self._before_close = before_close
         self.retry_after_seconds = retry_after_seconds
-        self.refer_guard = native.ReferGuard()
-        self._refusal = native.RefusalAnswer(retry_after_seconds)
-        self._options = native.OptionsAnswer(options_retry_after)
+        self.helpers = native.Helpers()
+        self._options_retry_after_seconds: int | None = None
         self._endpoint: Any = None
         self._holds_library = False
 
@@ -128,7 +128,7 @@ class Runtime:
                 "this process runs a telephony already and pjsua2 allows one; stop that one first"
             )
         self._holds_library = True
-        native.silence_log()
+        self.helpers.silence_log()
         # The media thread enters Python for each leg's frame, and waits this long for every
         # thread that computes: 60 legs at the default of 5 ms lose their clock beside one.
         sys.setswitchinterval(min(_SWITCH_SECONDS, sys.getswitchinterval()))
@@ -140,12 +140,7 @@ class Runtime:
             self.silence = pj.ToneGenerator()
             self.silence.createToneGenerator(8000, 1)
             self._choose_codecs()
-            if not self._options.register():
-                log.warning("OPTIONS is always answered with 200: the module was refused")
-            if not self._refusal.register():
-                log.warning("a call without ports for its sound gets 500: the module was refused")
-            if not self.refer_guard.register():
-                log.warning("a lost REFER ends its call: the module was refused")
+            self._start_helpers()
             self.account = _Account(self._incoming)
             self.account.create(self._account_config(), True)
         except pj.Error as error:
@@ -155,11 +150,21 @@ class Runtime:
             ) from None
 
     def _incoming(self, number: int, invite: str) -> None:
-        self._refusal.dealt_with()
+        self.helpers.invite_status()
         self._on_incoming(number, invite)
 
     def _rejected(self, invite: str, status: int) -> None:
-        self._on_rejected(invite, self._refusal.dealt_with(status))
+        self._on_rejected(invite, self.helpers.invite_status(status))
+
+    def set_options_retry_after(self, seconds: int | None) -> None:
+        """Tell who asks by OPTIONS whether calls are welcome. Any thread.
+
+        Args:
+            seconds: For Retry-After of the 503 that OPTIONS gets; None lets it get 200.
+        """
+        self._options_retry_after_seconds = seconds
+        if self._holds_library:
+            self.helpers.set_options_retry_after(seconds)
 
     def poll(self, wait_ms: int) -> None:
         """Handle SIP, waiting up to ``wait_ms`` for some."""
@@ -168,7 +173,7 @@ class Runtime:
     def wait_for_goodbyes(self, seconds: float) -> None:
         """Let the peers answer what ends their calls, for at most ``seconds``."""
         until = time.monotonic() + seconds
-        while native.calls_on() and time.monotonic() < until:
+        while self.helpers.calls() and time.monotonic() < until:
             self.poll(_GOODBYE_POLL_MS)
 
     def leave_registrar(self, seconds: float) -> None:
@@ -244,12 +249,21 @@ class Runtime:
         # The clock must not stop between calls.
         media.sndAutoCloseTime = -1
         endpoint.libInit(config)
-        if (calls := native.compiled_calls()) < settings.max_legs:
+        if (calls := self.helpers.call_places()) < settings.max_legs:
             raise LibraryError(
                 f"pjsua2 was built for {calls} legs; service.max_calls = {settings.max_calls} "
                 f"needs {settings.max_legs}; lower it, or raise PJSUA_MAX_CALLS in "
                 "sip_config/pjsua2/config_site.h and run make setup"
             )
+
+    def _start_helpers(self) -> None:
+        error = self.helpers.start(retry_after_seconds=self.retry_after_seconds)
+        if error:
+            raise LibraryError(
+                f"the helpers in pjsua2 did not start (pjsip error {error}); run make setup to "
+                "rebuild it"
+            )
+        self.helpers.set_options_retry_after(self._options_retry_after_seconds)
 
     def _open_transports(self) -> None:
         settings = self.settings

@@ -29,9 +29,11 @@ seconds: while this process is held up, nothing that a caller sends is read."""
 class Transfers:
     """All attempts of one leg. An attempt ends with a final :class:`TransferProgress`.
 
+    What the library cannot do is reported so too, with 503: nothing is raised.
+
     Args:
         owner: Whose thread this runs on.
-        runtime: For the account that dials and the guard of REFER transactions.
+        runtime: For the account that dials and the helpers that guard a REFER.
         number: Of the leg, for logs.
         call: The caller's call.
         caller_audio: The caller's media; None while there is none.
@@ -72,7 +74,7 @@ class Transfers:
     def start(
         self, target: str, method: TransferMethod, token: int, headers: Mapping[str, str]
     ) -> None:
-        """Send a caller on who is still there.
+        """Send a caller on who is still there; one who is not is found out within 2 s.
 
         An exchange that accepts a REFER may take the caller out of our call at once (Asterisk
         does). When the transfer fails because the caller hung up in the queue, our call stands
@@ -125,14 +127,13 @@ class Transfers:
         cseq = message.cseq_number(transaction.lastTx.wholeMsg)
         if transaction.state == pj.PJSIP_TSX_STATE_CALLING:
             self._refers.sent(cseq)
-            self._runtime.refer_guard.watch(transaction.pjTransaction, cseq)
+            if not self._runtime.helpers.guard_refer(transaction.pjTransaction):
+                log.warning("a lost REFER would end its call", extra={"leg": self._number})
         elif transaction.state >= pj.PJSIP_TSX_STATE_COMPLETED and transaction.statusCode >= 200:
             unsubscribed = state.type == pj.PJSIP_EVENT_RX_MSG and (
                 (message.header(state.src.rdata.wholeMsg, "Refer-Sub") or "").lower() == "false"
             )
-            status = self._runtime.refer_guard.true_status(
-                transaction.pjTransaction, transaction.statusCode
-            )
+            status = self._runtime.helpers.refer_status(transaction.pjTransaction)
             self._tell(self._refers.answered(cseq, status, unsubscribed=unsubscribed))
 
     def _tell(self, news: TransferProgress | None) -> None:

@@ -4,6 +4,8 @@ Usage::
 
     .venv/bin/python sip_config/pjsua2/build.py [--install] [--refresh]
 
+The helpers in ``helpers/`` are compiled against the source's headers and linked into the wheel.
+
 The wheel is kept under ``$XDG_CACHE_HOME/wegwijs/pjsua2`` (default ``~/.cache``), keyed by
 pjproject's version, the Python ABI, the machine and the build recipe; while it is there, nothing
 is built and the network is not used. ``--refresh`` looks for a newer pjproject.
@@ -31,6 +33,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CONFIG_SITE = HERE / "config_site.h"
+HELPERS = HERE / "helpers"
+HELPERS_SYMBOL = "wegwijs_helpers_version"
 SELFCHECK = HERE / "selfcheck.py"
 APT_MIRROR = HERE.parent / "setup" / "apt_mirror.py"
 APT_HELPER = "/usr/lib/apt/apt-helper"
@@ -62,6 +66,12 @@ CONFIGURE = (
 )
 
 
+_OTHER_SOURCE = (
+    "build from another one (set or unset PJPROJECT_TARBALL), or adapt the helpers as "
+    "sip_config/pjsua2/README.md says"
+)
+
+
 class BuildError(Exception):
     """A step failed; the text says what to do."""
 
@@ -72,10 +82,16 @@ def cache_folder() -> Path:
     return Path(base) / "wegwijs"
 
 
-def recipe_key() -> str:
-    """Return a short key of all that decides what comes out, but for pjproject's version."""
+def recipe_key(helpers: Path = HELPERS) -> str:
+    """Return a short key of all that decides what comes out, but for pjproject's version.
+
+    Args:
+        helpers: Folder whose files are compiled in.
+    """
     sizes = re.findall(r"^#define\s+(\w+)\s+(\w+)", CONFIG_SITE.read_text("utf-8"), re.M)
-    recipe = "\n".join([C_FLAGS, WRAPPER_FLAGS, *CONFIGURE, *map("=".join, sizes)])
+    sources = [*helpers.glob("*.[ch]"), helpers / "Makefile"]
+    texts = [f"{file.name}\n{file.read_text('utf-8')}" for file in sorted(sources)]
+    recipe = "\n".join([C_FLAGS, WRAPPER_FLAGS, *CONFIGURE, *map("=".join, sizes), *texts])
     return hashlib.sha256(recipe.encode()).hexdigest()[:8]
 
 
@@ -118,8 +134,18 @@ class Steps:
         remedy: str,
         cwd: Path | None = None,
         flags: str | None = None,
+        link: str = "",
     ) -> str:
         """Run one step and return its standard output.
+
+        Args:
+            what: For people, as ``takes`` and ``remedy``.
+            command: Its arguments; no shell reads them.
+            takes: How long or how much.
+            remedy: What to do when it fails.
+            cwd: Where it runs.
+            flags: For the compilers that it calls; none of ours when absent.
+            link: For their linker, with ``flags``.
 
         Raises:
             BuildError: The command failed; the log's name and ``remedy`` are in the text.
@@ -127,7 +153,7 @@ class Steps:
         print(f"pjsua2: {what} ({takes})", flush=True)
         environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
         if flags is not None:
-            environment |= {"CFLAGS": flags, "CXXFLAGS": flags, "LDFLAGS": "-s"}
+            environment |= {"CFLAGS": flags, "CXXFLAGS": flags, "LDFLAGS": f"-s {link}"}
         started = time.monotonic()
         with self._log.open("a", encoding="utf-8") as log:
             log.write(f"\n$ {' '.join(command)}\n")
@@ -246,6 +272,7 @@ def build(tarball: Path, shelf: Path, steps: Steps, jobs: int) -> Path:
         steps.run("configuring", ["./configure", *CONFIGURE, f"CFLAGS={C_FLAGS}",
                   f"CXXFLAGS={C_FLAGS}"], cwd=source, takes="15 s", remedy=packages)  # fmt: skip
         _require_features(source, packages)
+        helpers = compile_helpers(source, steps)
         steps.run("resolving dependencies", ["make", f"-j{jobs}", "dep"], cwd=source,
                   takes="10 s", remedy=packages)  # fmt: skip
         steps.run("compiling the libraries", ["make", f"-j{jobs}", "lib"], cwd=source,
@@ -271,15 +298,18 @@ def build(tarball: Path, shelf: Path, steps: Steps, jobs: int) -> Path:
             remedy="it needs the Python headers (sysconfig: "
             f"{sysconfig.get_path('include')}) and setuptools from the package index",
             flags=WRAPPER_FLAGS,
+            # Nothing in the wrapper refers to them, and flags may reach the linker twice.
+            link=f"-Wl,--undefined={HELPERS_SYMBOL} {helpers}",
         )
         wheel = next((binding / "built").glob("pjsua2-*.whl"))
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(Path(temporary) / "unpacked")
         steps.run(
-            "checking codecs and transports",
+            "checking codecs, transports and helpers",
             ["env", f"PYTHONPATH={temporary}/unpacked", sys.executable, str(SELFCHECK)],
             takes="2 s",
-            remedy=packages,
+            remedy="what it says of helpers: this pjproject behaves otherwise than they expect; "
+            f"{_OTHER_SOURCE}. Anything else: {packages}",
         )
         kept = shelf / version / wheel.name
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -287,6 +317,29 @@ def build(tarball: Path, shelf: Path, steps: Steps, jobs: int) -> Path:
         shutil.copy(wheel, half)
         half.replace(kept)
         return kept
+
+
+def compile_helpers(source: Path, steps: Steps) -> Path:
+    """Compile our helpers against the headers of a configured source.
+
+    The compiler reads every structure from there; what the helpers use and the source lacks, it
+    refuses. Nothing of the source is changed: the linker's flags carry them into the wheel.
+
+    Returns:
+        The library to link with.
+
+    Raises:
+        BuildError: The source does not fit the helpers, or there is no compiler.
+    """
+    folder = source / "wegwijs"
+    shutil.copytree(HELPERS, folder)
+    steps.run(
+        "compiling Wegwijs's helpers against its headers",
+        ["make", "--silent", "--no-print-directory", "-C", str(folder)],
+        takes="2 s",
+        remedy=f"this pjproject does not fit sip_config/pjsua2/helpers; {_OTHER_SOURCE}",
+    )
+    return folder / "libwegwijs_pjsip.a"
 
 
 def _require_features(source: Path, remedy: str) -> None:

@@ -68,6 +68,20 @@ def test_options_tells_whether_calls_are_welcome(pjsua_stage: PjsuaStage) -> Non
     assert options(pjsua_stage).startswith("SIP/2.0 200 ")
 
 
+def test_draining_ends_with_the_telephony_that_drained(
+    own_stage: Callable[..., PjsuaStage],
+) -> None:
+    """
+    One that is started after it in the same process is welcoming.
+    """
+    first = own_stage()
+    first.telephony.options_retry_after_seconds = 17
+    assert options(first).startswith("SIP/2.0 503 ")
+    first.telephony.stop()
+
+    assert options(own_stage()).startswith("SIP/2.0 200 ")
+
+
 @pytest.mark.parametrize("codec", [sip.PCMA, sip.PCMU, sip.G722, sip.OPUS])
 def test_codec_is_spoken(pjsua_stage: PjsuaStage, codec: tuple[str, str]) -> None:
     """
