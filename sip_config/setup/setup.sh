@@ -130,7 +130,8 @@ install one and set WEGWIJS_PYTHON=/path/to/python3"
 
 fingerprint() {
   { echo "$top"; cat pyproject.toml requirements.lock "$here/setup.sh" \
-      sip_config/pjsua2/config_site.h sip_config/pjsua2/build.py; } | sha256sum | cut -d' ' -f1
+      sip_config/pjsua2/config_site.h sip_config/pjsua2/build.py \
+      sip_config/pjsua2/helpers/*; } | sha256sum | cut -d' ' -f1
 }
 
 up_to_date() {
