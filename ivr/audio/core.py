@@ -13,7 +13,6 @@ received, times 0.02 s. If frames stop, the slot's time stops; the engine's time
 from __future__ import annotations
 
 import bisect
-import logging
 import threading
 import time
 from collections import deque
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from ivr.audio.activity import VoiceActivity
@@ -51,7 +51,7 @@ and faulted in again at every tick: 500 at once took eight times as long as five
 _RESYNC_SECONDS: Final = 0.5
 _ALIVE_SECONDS: Final = 1.0
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,7 @@ class AudioCore:
                 # One bad frame must not deafen every call.
                 self._failed_ticks += 1
                 if self._failed_ticks & (self._failed_ticks - 1) == 0:
-                    _log.exception("audio core: tick failed (%d so far)", self._failed_ticks)
+                    _log.exception("tick_failed", failed_ticks=self._failed_ticks)
             self._last_tick_at = time.monotonic()
             seconds = self._last_tick_at - began
             self._ticks += 1
@@ -384,7 +384,7 @@ class AudioCore:
     def _failed(self, error: Exception, who: str) -> None:
         # The type alone: a message may carry what the caller said.
         self._failed_calls_out += 1
-        _log.error("audio core: %s raised %s", who, type(error).__name__)
+        _log.error("audio_receiver_failed", whose=who, error=type(error).__name__)
 
     def _lose(self, slot: int, count: int) -> None:
         lost_from = int(self._heard[slot])

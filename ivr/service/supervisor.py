@@ -20,7 +20,7 @@ from ivr.files.home import Home
 from ivr.monitoring.log import configure_logging
 from ivr.service.phone import run_phone
 
-_log = structlog.get_logger("wegwijs.serve")
+_log = structlog.get_logger("wegwijs.service")
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 10.0
@@ -114,7 +114,7 @@ def serve(config_path: Path, home: Path) -> int:
             return 0 if code == 0 else 1
         if time.monotonic() - began > _HEALTHY_SECONDS:
             wait_seconds = _FIRST_WAIT_SECONDS
-        _log.error("phone_died", code=code, again_in_seconds=wait_seconds)
+        _log.error("phone_died", exit_code=code, again_in_seconds=wait_seconds)
         if stopping.wait(wait_seconds):
             return 1
         wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
