@@ -258,8 +258,12 @@ class ContactWriter:
             self._spool.clear()
         except OSError as error:
             # New records must not wait for a file that may never be readable again.
-            # Its records stay there until the next start.
-            _log.error("spool_unreadable", file=str(self._spool.path), os_error=error.strerror)
+            _log.error(
+                "spool_unreadable",
+                file=str(self._spool.path),
+                os_error=error.strerror,
+                remedy="give the file to this user; its records are read at the next start",
+            )
             with self._changed:
                 self._spool_waits = False
             return True
@@ -359,7 +363,12 @@ class ContactWriter:
             self._spool.append(batch)
         except OSError as error:
             if not self._spool_at:
-                _log.error("spool_unwritable", os_error=error.strerror)
+                _log.error(
+                    "spool_unwritable",
+                    file=str(self._spool.path),
+                    os_error=error.strerror,
+                    remedy="free some space; the records wait in memory",
+                )
             self._spool_at = monotonic() + self._longest_retry_seconds
             return False
         self._forget(len(batch))

@@ -51,6 +51,7 @@ JUDGED: Final[Mapping[str, str]] = MappingProxyType(
         "reason": "Why a call ended so: a code of ours.",
         "recogniser": "Which of the two speech engines: first or second.",
         "records": "How many contact records.",
+        "remedy": "What an operator can do about it: a constant sentence of ours.",
         "retries": "How many attempts failed before one succeeded.",
         "seconds": "How long a registration lasts.",
         "sip_ports": "Port by transport on which calls are taken.",
