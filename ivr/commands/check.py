@@ -18,7 +18,10 @@ from typing import Any
 
 from intent.catalogue import Catalogue
 from ivr.config.advice import oddities
-from ivr.config.schema import Config, SipSection, load_config, parse_config, uri_place
+from ivr.config.loading import load_config, parse_config
+from ivr.config.schema import Config
+from ivr.config.sip import SipSection
+from ivr.config.values import uri_place
 from ivr.contacts.database import look_over
 from ivr.errors import ConfigError, ConfigErrors, ContactStoreError, WegwijsError
 from ivr.files.home import Home

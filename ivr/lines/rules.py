@@ -7,7 +7,8 @@ from pathlib import Path
 
 from intent.catalogue import Catalogue
 from ivr.call.rules import CallRules
-from ivr.config.schema import Config, LineSection
+from ivr.config.lines import LineSection
+from ivr.config.schema import Config
 from ivr.lines.line import Line
 from ivr.lines.opening_hours import OpeningHours
 from ivr.ports import Prompts

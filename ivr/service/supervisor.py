@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from ivr.config.schema import load_config
+from ivr.config.loading import load_config
 from ivr.errors import TelephonyError
 from ivr.files.home import Home
 from ivr.monitoring.log import configure_logging

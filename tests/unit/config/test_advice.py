@@ -8,7 +8,7 @@ import pytest
 
 from ivr.commands.check import Weight, check
 from ivr.config.advice import oddities
-from ivr.config.schema import load_config
+from ivr.config.loading import load_config
 from ivr.files.embedded import embedded_dir
 from ivr.files.home import Home
 

@@ -17,7 +17,8 @@ from asr.errors import AsrError
 from asr.models.files import embedded_model_dir
 from intent.classifier import Classifier
 from ivr.audio.recording import write
-from ivr.config.schema import Config, parse_config
+from ivr.config.loading import parse_config
+from ivr.config.schema import Config
 from ivr.engine.breaker import BreakerState
 from ivr.engine.register import Recorded
 from ivr.engine.session import Heard
