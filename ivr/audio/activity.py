@@ -52,7 +52,7 @@ class Activity:
     likely: NDArray[np.bool_]
     """Voiced, or nearly so: a creaky or short "ja" in noise. Never while our prompt sounds."""
     active: NDArray[np.bool_]
-    level_dbfs: NDArray[np.float32]
+    """Loud enough for speech, whatever it is."""
 
 
 class VoiceActivity:
@@ -134,7 +134,7 @@ class VoiceActivity:
         likely = voice_like & (periodicity > np.where(playing, sure, nearly))
         less = np.float32(_ACTIVE_BELOW_VOICED_DB)
         active = (above > margin - less) & (level > minimum - less)
-        return Activity(voiced, likely, active, level)
+        return Activity(voiced, likely, active)
 
     def _spectrum(
         self,

@@ -93,7 +93,6 @@ class Caller:
         self._call: _Call | None = None
         self._first: _Call | None = None
         self._answered_at = 0.0
-        self._waiting_for_prompt = True
         self._saying = False
         self._hang_up_at: float | None = None
 

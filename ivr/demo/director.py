@@ -51,11 +51,6 @@ class Director:
             # Any key but 0 opens the keuzemenu; 0 is a human at once.
             self._digits = _MENU_KEY + digits
 
-    @property
-    def left(self) -> str:
-        """Keys that were never due."""
-        return self._digits
-
     def entered(self, state: str, at: float) -> None:
         """The service's call is in a new state; what was planned for the old one is off."""
         self._due = None

@@ -6,7 +6,6 @@ Labels are fixed words and our own line numbers; nothing of a caller is ever a l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import (
@@ -133,14 +132,6 @@ class Metrics:
         self._failures.labels(what).inc()
 
 
-class Ages(Protocol):
-    """Ages of the oldest data kept, in seconds: the proof that retention works."""
-
-    oldest_audio_seconds: float | None
-    oldest_text_seconds: float | None
-    oldest_features_seconds: float | None
-
-
 class ComponentMetrics(Collector):
     """Reads the counters of the components at each scrape.
 
@@ -183,15 +174,15 @@ class ComponentMetrics(Collector):
         yield depth
         yield from _recognition(recognition)
         yield _counter("wegwijs_audio_frames", "20 ms frames processed.", audio.frames)
-        yield _counter("wegwijs_audio_late_ticks", "Ticks that began late.", audio.late_ticks)
+        yield _counter("wegwijs_audio_late_ticks", "Ticks that began late.", audio.ticks.late_ticks)
         yield HistogramMetricFamily(
             "wegwijs_audio_tick_seconds",
             "Work of one 20 ms tick over all calls.",
             buckets=[
-                *((f"{bound:g}", count) for bound, count in audio.tick_seconds_buckets),
-                ("+Inf", audio.ticks),
+                *((f"{bound:g}", count) for bound, count in audio.ticks.tick_seconds_buckets),
+                ("+Inf", audio.ticks.ticks),
             ],
-            sum_value=audio.tick_seconds_sum,
+            sum_value=audio.ticks.tick_seconds_sum,
         )
         records = CounterMetricFamily(
             "wegwijs_contact_records", "Contact records, by what became of them.", labels=["fate"]
