@@ -2,8 +2,8 @@
 
 A frame is *voiced* when it is loud enough against its call's noise floor, repeats with the
 pitch of a voice, and is no steady tone. Noise, clicks and wind are not periodic; hum and buzz
-are, but they do not move, so the floor swallows them; dial, fax and key tones have few
-spectral lines that stand still. A frame is *active* on energy alone: inside a turn that is
+are, but they do not change, so they become part of the noise floor; dial, fax and key tones have
+few spectral lines that stand still. A frame is *active* on energy alone: inside a turn that is
 how unvoiced consonants are kept.
 """
 

@@ -16,7 +16,7 @@ from ivr.audio.frames import FRAME_SECONDS
 
 TICK_BUCKETS_SECONDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _RESYNC_SECONDS: Final = 0.5
-"""A tick that is later than this starts the count anew: the ticks before it are not made up for."""
+"""After a tick that is later than this, the missed ticks are not made up for."""
 _ALIVE_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 2.0
 

@@ -36,7 +36,19 @@ class InstallOptions:
 
 
 def models_install(name: str, models: Path, options: InstallOptions) -> int:
-    """Install a speech model and say how to use it."""
+    """Install a speech model and say how to use it.
+
+    Args:
+        name: Of the model.
+        models: Folder of installed models.
+        options: What the command was told.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        ModelCommandError: It cannot be installed; the message says why and what to do.
+    """
     store = ModelStore(models)
     try:
         entry = _entry(name, options)
@@ -89,7 +101,11 @@ def _again(name: str, models: Path, options: InstallOptions) -> str:
 
 
 def models_verify(names: list[str], models: Path) -> int:
-    """Hash speech models' files; of all that are here when none is named."""
+    """Hash speech models' files; of all that are here when none is named.
+
+    Returns:
+        The exit code: 1 when one of them is damaged, which is printed.
+    """
     store = ModelStore(models)
     wanted = names or [EMBEDDED_MODEL, *(model.name for model in store.installed())]
     bad = 0
@@ -108,7 +124,11 @@ def models_verify(names: list[str], models: Path) -> int:
 
 
 def models_remove(name: str, models: Path) -> int:
-    """Delete an installed speech model."""
+    """Delete an installed speech model; returns the exit code, 0.
+
+    Raises:
+        ModelCommandError: It is not there, or cannot be deleted.
+    """
     try:
         ModelStore(models).remove(name)
     except AsrError as error:

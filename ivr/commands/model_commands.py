@@ -34,7 +34,20 @@ class ModelCommandError(WegwijsError):
 
 
 def models_list(home: Path, models: Path, manifest: Path | None, *, json_output: bool) -> int:
-    """Print every version of the classifier, and every speech model there is or could be."""
+    """Print every version of the classifier, and every speech model there is or could be.
+
+    Args:
+        home: Has the classifier's versions.
+        models: Folder of installed speech models.
+        manifest: Further models.
+        json_output: One JSON object a line.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        ModelCommandError: A version, a model or the manifest cannot be read.
+    """
     try:
         versions = list(_classifiers(home))
         speech = list(_speech_models(ModelStore(models), known_models(manifest)))
@@ -63,7 +76,20 @@ def models_list(home: Path, models: Path, manifest: Path | None, *, json_output:
 
 
 def models_show(name: str, home: Path, models: Path, manifest: Path | None) -> int:
-    """Print the card of a version of the classifier, or all that is known of a speech model."""
+    """Print the card of a version of the classifier, or all that is known of a speech model.
+
+    Args:
+        name: Of the version or the model.
+        home: Has the classifier's versions.
+        models: Folder of installed speech models.
+        manifest: Further models.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        ModelCommandError: Nothing has this name, or it cannot be read.
+    """
     try:
         store, known = ModelStore(models), known_models(manifest)
         entry, found = known.find(name), store.find(name)
@@ -104,13 +130,22 @@ def _registry(home: Path) -> Registry:
 
 
 def models_promote(version: str, home: Path) -> int:
-    """Make a version the one in use; a running phone takes it with the next turn."""
+    """Make a version the one in use; a running phone takes it with the next turn.
+
+    Raises:
+        ModelCommandError: There is no such version, or it is damaged.
+        ConfigError: The home folder cannot be used.
+    """
     Home(home).create()
     return _on_registry(home, lambda registry: _in_use(registry, registry.promote(version)))
 
 
 def models_rollback(home: Path) -> int:
-    """Return to the version of before."""
+    """Return to the version that was in use before.
+
+    Raises:
+        ModelCommandError: There is none.
+    """
     return _on_registry(home, lambda registry: _in_use(registry, registry.rollback()))
 
 

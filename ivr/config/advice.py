@@ -1,4 +1,4 @@
-"""Settings that work and are hardly what was meant: the advice of ``wegwijs check``. Pure."""
+"""Settings that work, but probably not as they were meant: the advice of ``wegwijs check``."""
 
 from __future__ import annotations
 

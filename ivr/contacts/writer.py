@@ -73,7 +73,8 @@ class ContactWriter:
         store: Used by this writer's thread only.
         spool: Spool file; its folder is made.
         bound: Above so many records in memory, a register that is down makes them go to the
-            spool. Twenty times as many is the end of memory's patience.
+            spool. Twenty times as many is all that memory takes: further ones are lost, and
+            counted.
         jobs_bound: So many disk jobs may wait.
         first_retry_seconds: Wait after the first failure; doubles each time.
         longest_retry_seconds: Longest wait between attempts.

@@ -15,7 +15,7 @@ from ivr.service.speech_engines import deadline_problems, engine_problems
 
 
 def check_engines(config: Config, home: Home, path: Path) -> Iterator[Finding]:
-    """Engines and models that cannot be loaded, and settings of theirs that contradict."""
+    """Engines and models that cannot be loaded, and settings of theirs that exclude each other."""
     yield from mistakes(engine_problems(config, home, path))
     second = config.recognition.second
     keeps = any(line.keep_recordings for line in config.lines.values())

@@ -30,9 +30,13 @@ def check_catalogue(config: Config, loaded: list[Catalogue], path: Path) -> Iter
 def check_groups(
     config: Config, catalogue: Catalogue, path: Path, blamed: frozenset[str]
 ) -> Iterator[Finding]:
-    """Groups without a target, and those that nobody knows; ``blamed`` have mistakes of their own.
+    """Groups without a target, and those that nobody knows.
 
-    These were left out of ``config``.
+    Args:
+        config: Without the groups of ``blamed``.
+        catalogue: Names the groups.
+        path: Of the configuration file, for messages.
+        blamed: Groups with mistakes that were told already.
     """
     themas = {thema.group for thema in catalogue.themas if not thema.non_thema}
     known = themas | {config.general}
@@ -102,7 +106,7 @@ def check_hours(config: Config, path: Path) -> Iterator[Finding]:
 
 
 def check_prompts(config: Config, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
-    """Recordings that cannot be used; they are prepared for it, in a folder that goes again."""
+    """Recordings that cannot be used; they are prepared for it, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="wegwijs-") as folder:
         elsewhere = Home(Path(folder))
         for problem in prompt_book(config, catalogue, elsewhere, "").check():
