@@ -9,6 +9,7 @@ everything that they hang on it.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -127,6 +128,18 @@ def exception_without_text(
     return event_dict
 
 
+def _asyncio_without_values(
+    logger: object, method: str, event_dict: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Cut what asyncio says of a callback or task that failed before the first value in it.
+
+    It writes out arguments and exceptions, which may hold what a caller said or pressed.
+    """
+    if event_dict.get("logger") == "asyncio":
+        event_dict["event"] = re.split(r"[(<\n]", str(event_dict["event"]), maxsplit=1)[0].strip()
+    return event_dict
+
+
 def _places(trace: TracebackType | None) -> list[str]:
     """Lines of code, as Python prints them: code holds no values."""
     return traceback.format_list(traceback.extract_tb(trace))
@@ -162,7 +175,7 @@ def configure_logging(log_format: Literal["json", "text"], *, level: int = loggi
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             # What libraries hang on their lines is not taken over: anything may be in it.
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _asyncio_without_values],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 drop_unjudged,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -116,6 +117,34 @@ def test_exception_is_told_without_its_text(settings: None, log_format: str, who
     assert WORD not in text.getvalue()
     for shown in ("ValueError", "KeyError", "raise_quoting", "because of"):
         assert shown in text.getvalue()
+
+
+def quote(said: str) -> None:
+    """Fail, as a callback of a loop that was given what a caller said."""
+    raise ValueError(said)
+
+
+def test_asyncio_tells_where_and_not_what(written: io.StringIO) -> None:
+    """
+    A callback that fails, and a task that nobody waits for, are told without their arguments.
+    """
+
+    async def task() -> None:
+        quote(WORD)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(quote, WORD)
+        forgotten = loop.create_task(task())
+        await asyncio.wait([forgotten])
+        del forgotten
+
+    asyncio.run(run())
+
+    assert WORD not in written.getvalue()
+    events = [json.loads(line)["event"] for line in written.getvalue().splitlines()]
+    assert ["Exception in callback quote", "Task exception was never retrieved"] == events
+    assert 2 == written.getvalue().count('"exception": ')
 
 
 def test_field_cannot_pass_for_what_every_line_has(written: io.StringIO) -> None:
