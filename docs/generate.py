@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from docs.call_machine import markdown_table, mermaid
 from ivr.audio.core import AudioCounters
+from ivr.audio.ticker import TickCounters
 from ivr.contacts.writer import WriterCounters
 from ivr.engine.recognition import RecognitionCounters
 from ivr.monitoring.metrics import ComponentMetrics, Metrics
@@ -26,7 +27,7 @@ def metrics_table() -> str:
     """Return every metric with its labels and meaning, as a Markdown table."""
     registry = CollectorRegistry()
     Metrics(registry)
-    audio = AudioCounters(0, 0, 0, 0, 0, 0, 0.0, ())
+    audio = AudioCounters(0, 0, 0, TickCounters(0, 0, 0, 0.0, ()))
     writer = WriterCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, True)
     registry.register(
         ComponentMetrics(

@@ -2,8 +2,8 @@
 
 A frame is *voiced* when it is loud enough against its call's noise floor, repeats with the
 pitch of a voice, and is no steady tone. Noise, clicks and wind are not periodic; hum and buzz
-are, but they do not move, so the floor swallows them; dial, fax and key tones have few
-spectral lines that stand still. A frame is *active* on energy alone: inside a turn that is
+are, but they do not change, so they become part of the noise floor; dial, fax and key tones have
+few spectral lines that stand still. A frame is *active* on energy alone: inside a turn that is
 how unvoiced consonants are kept.
 """
 
@@ -52,7 +52,7 @@ class Activity:
     likely: NDArray[np.bool_]
     """Voiced, or nearly so: a creaky or short "ja" in noise. Never while our prompt sounds."""
     active: NDArray[np.bool_]
-    level_dbfs: NDArray[np.float32]
+    """Loud enough for speech, whatever it is."""
 
 
 class VoiceActivity:
@@ -134,7 +134,7 @@ class VoiceActivity:
         likely = voice_like & (periodicity > np.where(playing, sure, nearly))
         less = np.float32(_ACTIVE_BELOW_VOICED_DB)
         active = (above > margin - less) & (level > minimum - less)
-        return Activity(voiced, likely, active, level)
+        return Activity(voiced, likely, active)
 
     def _spectrum(
         self,

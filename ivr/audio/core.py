@@ -12,16 +12,13 @@ received, times 0.02 s. If frames stop, the slot's time stops; the engine's time
 
 from __future__ import annotations
 
-import bisect
-import logging
-import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from ivr.audio.activity import VoiceActivity
@@ -29,6 +26,7 @@ from ivr.audio.dtmf import DtmfDetector
 from ivr.audio.endpointing import TurnEnd, TurnLogic, TurnStart
 from ivr.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, FrameMatrix
 from ivr.audio.settings import AudioSettings
+from ivr.audio.ticker import TickCounters, Ticker
 from ivr.ports import (
     AudioEvent,
     FramesDropped,
@@ -41,17 +39,13 @@ __all__ = ["AudioCore", "AudioCounters", "AudioSettings", "Sink"]
 
 Sink = Callable[[NDArray[np.int16]], None]
 
-TICK_BUCKETS_SECONDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _FRAME_MS: Final = 20
 _HISTORY_FRAMES: Final = 64
 """Holds pre-roll, lead-in and the window in which voiced time is counted."""
 _BLOCK_SLOTS: Final = 100
 """Calls computed together. Larger arrays leave the caches and are given back to the system
 and faulted in again at every tick: 500 at once took eight times as long as five times 100."""
-_RESYNC_SECONDS: Final = 0.5
-_ALIVE_SECONDS: Final = 1.0
-
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +53,12 @@ class AudioCounters:
     """What the core did since its start, ready for a metrics page."""
 
     frames: int
-    """Frames processed, of open slots."""
+    """20 ms frames processed, of open slots."""
     dropped_frames: int
     """Frames lost to ring overruns."""
-    ticks: int
-    late_ticks: int
-    """Ticks that began more than one frame after their time."""
     failed_calls_out: int
     """Exceptions out of listeners and sinks."""
-    failed_ticks: int
-    """Ticks that ended in an exception: a bug of ours."""
-    tick_seconds_sum: float
-    tick_seconds_buckets: tuple[tuple[float, int], ...]
-    """Cumulative: (upper bound in seconds, ticks no longer than it). ``ticks`` is +Inf."""
+    ticks: TickCounters
 
 
 class _Turn:
@@ -112,7 +99,6 @@ class AudioCore:
         self._playing = np.zeros(slots, dtype=np.bool_)
         self._first = np.zeros(slots, dtype=np.int64)
         self._heard = np.zeros(slots, dtype=np.int64)
-        self._levels = np.full(slots, -75.0, dtype=np.float32)
         self._history = np.zeros((slots, _HISTORY_FRAMES, FRAME_SAMPLES), dtype=np.int16)
         self._sinks: dict[int, Sink | None] = {}
         self._turn: dict[int, _Turn] = {}
@@ -120,15 +106,8 @@ class AudioCore:
         self._chunk_octets = self._settings.chunk_ms // _FRAME_MS * 2 * FRAME_SAMPLES
 
         self._frames = 0
-        self._ticks = 0
-        self._late_ticks = 0
         self._failed_calls_out = 0
-        self._failed_ticks = 0
-        self._tick_seconds_sum = 0.0
-        self._tick_buckets = [0] * (len(TICK_BUCKETS_SECONDS) + 1)
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._last_tick_at = 0.0
+        self._ticker = Ticker(self.tick)
 
     # Commands: any thread.
 
@@ -202,22 +181,13 @@ class AudioCore:
         """Seconds on the slot's audio clock: frames received and processed x 0.02."""
         return float(self._heard[slot_index]) * FRAME_SECONDS
 
-    def level_dbfs(self, slot_index: int) -> float:
-        """Speech-weighted level of the slot's last frame."""
-        return float(self._levels[slot_index])
-
     def counters(self) -> AudioCounters:
         """Numbers for the metrics page."""
-        cumulative = np.cumsum(self._tick_buckets)[: len(TICK_BUCKETS_SECONDS)].tolist()
         return AudioCounters(
             frames=self._frames,
             dropped_frames=self._matrix.dropped_frames,
-            ticks=self._ticks,
-            late_ticks=self._late_ticks,
             failed_calls_out=self._failed_calls_out,
-            failed_ticks=self._failed_ticks,
-            tick_seconds_sum=self._tick_seconds_sum,
-            tick_seconds_buckets=tuple(zip(TICK_BUCKETS_SECONDS, cumulative, strict=True)),
+            ticks=self._ticker.counters(),
         )
 
     # The thread.
@@ -226,56 +196,17 @@ class AudioCore:
         """Tick every 20 ms on a thread of our own.
 
         Raises:
-            RuntimeError: already started.
+            RuntimeError: It is started already.
         """
-        if self._thread is not None:
-            raise RuntimeError("the audio core is already started")
-        self._stopping.clear()
-        self._last_tick_at = time.monotonic()
-        self._thread = threading.Thread(
-            target=self.run, args=(self._stopping,), name="audio-core", daemon=True
-        )
-        self._thread.start()
+        self._ticker.start()
 
     def stop(self) -> None:
-        """End the thread; bounded by two seconds; idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=2.0)
-            self._thread = None
+        """End the thread, within two seconds. Idempotent."""
+        self._ticker.stop()
 
     def is_alive(self) -> bool:
         """Whether the core's thread ticked within the last second."""
-        return (
-            self._thread is not None
-            and self._thread.is_alive()
-            and time.monotonic() - self._last_tick_at < _ALIVE_SECONDS
-        )
-
-    def run(self, stop_event: threading.Event) -> None:
-        """Tick every 20 ms until ``stop_event``; a late tick does not shift the next ones."""
-        due = time.monotonic()
-        while True:
-            due += FRAME_SECONDS
-            if stop_event.wait(max(0.0, due - time.monotonic())):
-                return
-            began = time.monotonic()
-            if began - due > FRAME_SECONDS:
-                self._late_ticks += 1
-                if began - due > _RESYNC_SECONDS:
-                    due = began
-            try:
-                self.tick()
-            except Exception:
-                # One bad frame must not deafen every call.
-                self._failed_ticks += 1
-                if self._failed_ticks & (self._failed_ticks - 1) == 0:
-                    _log.exception("audio core: tick failed (%d so far)", self._failed_ticks)
-            self._last_tick_at = time.monotonic()
-            seconds = self._last_tick_at - began
-            self._ticks += 1
-            self._tick_seconds_sum += seconds
-            self._tick_buckets[bisect.bisect_left(TICK_BUCKETS_SECONDS, seconds)] += 1
+        return self._ticker.is_alive()
 
     # The work: core's thread only.
 
@@ -312,7 +243,6 @@ class AudioCore:
             playing=self._playing[slots] & ~self._turns.in_turn(slots),
             speaking=self._turns.speaking(slots, positions),
         )
-        self._levels[slots] = activity.level_dbfs
         voiced, likely = activity.voiced, activity.likely
         if self._settings.inband_digits:
             digits, keyed = self._dtmf.detect(slots, frames)
@@ -384,7 +314,7 @@ class AudioCore:
     def _failed(self, error: Exception, who: str) -> None:
         # The type alone: a message may carry what the caller said.
         self._failed_calls_out += 1
-        _log.error("audio core: %s raised %s", who, type(error).__name__)
+        _log.error("audio_receiver_failed", whose=who, error=type(error).__name__)
 
     def _lose(self, slot: int, count: int) -> None:
         lost_from = int(self._heard[slot])
@@ -411,7 +341,6 @@ class AudioCore:
         self._utterances.pop(slot, None)
         # A caller's voice does not stay in memory after the call.
         self._history[slot] = 0
-        self._levels[slot] = -75.0
         self._first[slot] = 0
 
     def _do_attend(

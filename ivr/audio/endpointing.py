@@ -130,9 +130,18 @@ class TurnLogic:
         likely: NDArray[np.bool_],
         active: NDArray[np.bool_],
     ) -> tuple[list[TurnStart], list[TurnEnd]]:
-        """Take one frame of each of ``n`` slots, no slot twice; every array ``(n,)``.
+        """Take one frame of each of ``n`` slots; every array has shape ``(n,)``.
 
-        A slot that starts and ends with the same frame (a limit of one frame) is in both lists.
+        Args:
+            slots: No slot twice.
+            positions: Number of the frame on its slot's audio clock, in frames of 20 ms.
+            voiced: Whether the frame is a voice.
+            likely: Whether it nearly is one.
+            active: Whether it is loud enough for speech.
+
+        Returns:
+            Turns that begin and turns that end with this frame; one that does both (a limit of
+            one frame) is in both lists.
         """
         one = np.uint64(1)
         bits = (self._voiced_bits[slots] << one) | voiced

@@ -90,7 +90,6 @@ class FrameMatrix:
             tuple(memoryview(self._pcm[slot, row]).cast("B") for row in range(depth))
             for slot in range(slots)
         )
-        self._dropped = np.zeros(slots, dtype=np.int64)
         self._lock = threading.Lock()
         # The slot released longest ago is claimed first: a straggling write of an ended leg
         # then meets an idle row.
@@ -110,7 +109,6 @@ class FrameMatrix:
                 return None
             index = self._free.popleft()
             slot = FrameSlot(index, self._rows[index])
-            self._dropped[index] = 0
             self._live[index] = slot
             self._publish()
         return slot
@@ -123,10 +121,6 @@ class FrameMatrix:
             del self._live[slot.index]
             self._free.append(slot.index)
             self._publish()
-
-    def dropped(self, index: int) -> int:
-        """Frames that slot ``index`` lost to overruns since its claim."""
-        return int(self._dropped[index])
 
     def take(self) -> FrameBatch:
         """All frames that arrived since the last take, for all live slots. Core's thread only."""
@@ -148,7 +142,6 @@ class FrameMatrix:
             if start > slot.taken:
                 lost = start - slot.taken
                 dropped[slot.index] = lost
-                self._dropped[slot.index] += lost
                 self.dropped_frames += lost
             slot.taken = count
         return FrameBatch(steps, dropped)

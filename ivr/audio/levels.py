@@ -24,22 +24,6 @@ _PRIOR_FLOOR_DBFS: Final = -55.0
 _SMOOTHING: Final = 0.4
 
 
-def rms_dbfs(pcm: NDArray[np.int16]) -> float:
-    """Plain level of a stretch of audio.
-
-    Args:
-        pcm: Any shape; an empty array is silence.
-
-    Returns:
-        dBFS, at least ``SILENCE_DBFS``.
-    """
-    if pcm.size == 0:
-        return SILENCE_DBFS
-    samples = pcm.astype(np.float64) / FULL_SCALE
-    power = float(np.mean(samples * samples))
-    return max(SILENCE_DBFS, 10.0 * float(np.log10(power + 1e-12)))
-
-
 def weighted_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Speech-weighted level of one frame per row.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,44 +12,33 @@ from numpy.typing import NDArray
 from ivr.audio.errors import AudioWriteError
 from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.errors import AudioFormatError
+from ivr.files.whole import write_whole
 
 _FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 
 
 def write(path: Path, pcm: NDArray[np.int16]) -> None:
-    """Write a recording: a temporary file beside it, fsync, atomic rename.
+    """Write a recording, whole or not at all.
 
     Args:
         path: Ends in ``.flac`` or ``.wav``; its folder exists. An old file is replaced.
         pcm: Mono 8000 Hz, shape ``(samples,)``; may be empty.
 
     Raises:
-        AudioWriteError: disk full, folder missing or not writable; nothing is left behind.
-        AudioFormatError: other suffix, or samples that are not mono int16.
+        AudioWriteError: Disk full, folder missing or not writable; nothing is left behind.
+        AudioFormatError: Other suffix, or samples that are not mono int16.
     """
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise AudioFormatError(f"{path}: recordings end in .flac or .wav; rename it")
     if pcm.ndim != 1 or pcm.dtype != np.int16:
         raise AudioFormatError(f"{path}: need mono int16 samples, got {pcm.dtype} {pcm.shape}")
-    # Encoded in memory (a turn is under a megabyte): libsndfile would swallow a disk's errors.
+    # Encoded in memory (a turn is under a megabyte): libsndfile would hide a disk's errors.
     encoded = io.BytesIO()
     soundfile.write(encoded, pcm, SAMPLE_RATE_HZ, subtype="PCM_16", format=kind)
-    temporary: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.stem}.", suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(encoded.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
+        write_whole(path, encoded.getbuffer())
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
         raise AudioWriteError(
             f"{path}: cannot write the recording ({_reason(error)}); "
             "free disk space or make the folder writable for this user"
@@ -66,7 +52,7 @@ def read(path: Path) -> NDArray[np.int16]:
         Mono 8000 Hz, shape ``(samples,)``.
 
     Raises:
-        AudioFormatError: missing, damaged, or of another rate or number of channels.
+        AudioFormatError: Missing, damaged, or of another rate or number of channels.
     """
     try:
         pcm, rate = soundfile.read(path, dtype="int16", always_2d=True)
@@ -81,15 +67,6 @@ def read(path: Path) -> NDArray[np.int16]:
         )
     mono: NDArray[np.int16] = pcm[:, 0]
     return mono
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:

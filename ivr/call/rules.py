@@ -38,7 +38,9 @@ class Target:
     """Where a voorlichter group answers."""
 
     uri: str
+    """SIP URI at which the group answers."""
     method: TransferMethod = TransferMethod.REFER
+    """How the caller gets there."""
     wait_seconds: float = 600.0
     """How long an accepted transfer may stay unanswered: the longest wait in the queue."""
 
@@ -48,25 +50,27 @@ class Timers:
     """Bounds of every wait, in seconds."""
 
     answer_seconds: float = 10.0
-    """From our 200 to audio."""
+    """How long the caller's sound may take to come after our 200; then the call ends."""
     prompt_seconds: float = 60.0
-    """Guard of any prompt: longer means that the player broke."""
+    """How long any prompt may take to sound; longer means that the player broke, and the call
+    goes on without it."""
     no_input_seconds: float = 7.0
-    """Silence after the question before we ask again."""
+    """How long a caller may be silent after the question before we ask again."""
     utterance_seconds: float = 30.0
-    """The longest turn of a caller."""
+    """How long a caller may speak in one turn; what was said until then is decided on."""
     deciding_seconds: float = 2.0
-    """Recogniser and classifier together; later means the keuzemenu."""
+    """How long recogniser and classifier may take together; then the keuzemenu follows."""
     confirm_seconds: float = 8.0
-    """For the yes or no, from the end of our question."""
+    """How long we wait for a yes or no, from the end of our question."""
     menu_seconds: float = 8.0
-    """For a key, from the end of the menu."""
+    """How long we wait for a key, from the end of the keuzemenu."""
     transfer_seconds: float = 10.0
-    """For the other side to accept a transfer."""
+    """How long the other side may take to accept a transfer; then the next target is tried."""
     bridged_seconds: float = 14_400.0
-    """The longest conversation through a bridge."""
+    """How long a conversation through a bridge may last."""
     call_seconds: float = 300.0
-    """The longest stay with us before a transfer."""
+    """How long a caller may stay with us before being put through; then the general group
+    follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +78,14 @@ class Pauses:
     """How long the caller must be silent before the turn is over, by how sure we are."""
 
     settled_ms: int = 480
-    """The last partials agree on a thema that would be routed on."""
+    """Silence that ends a turn whose words so far leave no doubt about the thema."""
     usual_ms: int = 700
+    """Silence that ends any other turn."""
     unsettled_ms: int = 900
-    """Nothing said so far points anywhere: the caller gets time to come to the point."""
+    """Silence that ends a turn in which nothing said so far points anywhere, so that the caller
+    has time to come to the point."""
     answer_ms: int = 500
-    """After a yes or no."""
+    """Silence that ends the answer to a question of yes or no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +93,26 @@ class Costs:
     """Seconds of citizen and voorlichter time that an action costs."""
 
     misroute_seconds: float = 80.0
-    """A blind misroute: 65 s in which the wrong voorlichter listens, explains and sends the caller
-    on (the published figure), and 15 s in which the caller waits for the second desk."""
+    """What a blind misroute costs: 65 s in which the wrong voorlichter listens, explains and sends
+    the caller on (the published figure), and 15 s in which the caller waits for the second desk."""
     misroute_seconds_by_thema: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    """What a misroute costs to themas where it is more or less than usual."""
     confirm_seconds: float = 8.0
-    """Asking "gaat uw vraag over ...?" (7.5 s, which most interrupt) and hearing the answer."""
+    """What it costs to ask "gaat uw vraag over ...?" (7.5 s, which most callers interrupt) and to
+    hear the answer."""
     menu_seconds: float = 8.0
-    """A menu before its first option."""
+    """What a keuzemenu costs before its first option."""
     menu_option_seconds: float = 3.0
-    """Each option of a menu."""
+    """What each option of a keuzemenu costs."""
     repeat_seconds: float = 8.0
-    """Asking again, and the caller saying it again."""
+    """What it costs to ask again, and to hear the question once more."""
     repeat_success: float = 0.7
-    """Share of questions, not heard at all, that are clear the second time."""
+    """Share of the questions that were not understood at all, 0 to 1, which are clear when they
+    are said again."""
     human_seconds: float = 45.0
-    """The general voorlichter takes in the question and sends the caller on."""
+    """What it costs when the general voorlichter takes in the question and sends the caller on."""
 
     def misroute(self, thema: str) -> float:
         """Return the cost of sending a caller wrongly to ``thema``."""

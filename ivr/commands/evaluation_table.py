@@ -11,7 +11,13 @@ from intent.evaluate import Report
 
 
 def print_report(report: Report, data: Path, console: Console | None = None) -> None:
-    """Print the report as tables."""
+    """Print the report as tables.
+
+    Args:
+        report: What was measured.
+        data: The file that it was measured on.
+        console: Standard output when None.
+    """
     console = console or Console(highlight=False)
     console.print(f"[bold]{data}[/bold]: {report.texts} questions, model {report.model}")
     numbers = Table(show_header=False, box=None, pad_edge=False)

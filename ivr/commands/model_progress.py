@@ -53,7 +53,13 @@ class DownloadProgress:
             self._bar.stop()
 
     def update(self, name: str, octets: int, total: int | None) -> None:
-        """Show that a file has come so far."""
+        """Show how much of a file has come.
+
+        Args:
+            name: Of the file.
+            octets: How many have come.
+            total: How many there are; None when the server does not say.
+        """
         if self._bar is not None:
             if name not in self._tasks:
                 # Not earlier: a question may be put to the user first. Idempotent.

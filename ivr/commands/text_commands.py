@@ -47,7 +47,18 @@ def transcribe(
 ) -> int:
     """Print what was said in each file; a file that cannot be read does not stop the others.
 
-    ``model`` is the name of an installed one, which knows its engine, or a folder.
+    Args:
+        files: Recordings.
+        engine: The model's own, else vosk, when None.
+        model: Name of an installed one, or a folder; the embedded one when None.
+        models: Folder of installed models.
+        json_output: One JSON object a line.
+
+    Returns:
+        The exit code: 1 when a file could not be read.
+
+    Raises:
+        TextCommandError: The model cannot be used.
     """
     try:
         found = resolve_model(model, models)
@@ -86,6 +97,18 @@ def classify(
     """Print one JSON object a text: text, thema, probability, ranking, decision, language.
 
     Of a text without words thema and probability are null.
+
+    Args:
+        texts: Those of standard input when there are none.
+        home: Has the classifier's versions.
+        jsonl: Lines of standard input are JSON objects.
+        catalogue_dir: Folder of the catalogue; the embedded one when None.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        TextCommandError: Model, catalogue or input cannot be used.
     """
     classifier, catalogue = _loaded(home, catalogue_dir)
     decide = decider(catalogue, Costs())
@@ -158,7 +181,20 @@ def _as_json(text: str, found: Classification, decision: Decision) -> dict[str, 
 def evaluate(
     data: Path, home: Path, *, json_output: bool, catalogue_dir: Path | None = None
 ) -> int:
-    """Measure the classifier in use, and the decisions on it, on a labelled file."""
+    """Measure the classifier in use, and the decisions on it, on a labelled file.
+
+    Args:
+        data: Columns ``text`` and ``thema``.
+        home: Has the classifier's versions.
+        json_output: One JSON object instead of tables.
+        catalogue_dir: Folder of the catalogue; the embedded one when None.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        TextCommandError: Model, catalogue or file cannot be used.
+    """
     classifier, catalogue = _loaded(home, catalogue_dir)
     try:
         rows = read_rows(data, catalogue.labels, other_columns=True, repeats=True)
@@ -184,7 +220,21 @@ def train(
     *,
     embeddings: Path | None = None,
 ) -> int:
-    """Train a version and say how to use it."""
+    """Train a version and say how to use it.
+
+    Args:
+        data: Folder to learn from; the embedded one when None.
+        out: Folder for the version; the home folder's when None.
+        home: Home folder.
+        seed: Of chance; the usual one when None.
+        embeddings: Folder of a sentence embedding model to learn from too.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        TextCommandError: The data cannot be used, or the folder cannot be written.
+    """
     folder = Home(home)
     target = out if out is not None else folder.create().models / "intent-nl"
     try:

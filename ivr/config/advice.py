@@ -1,4 +1,4 @@
-"""Settings that work and are hardly meant: the advice of ``wegwijs check``. Pure."""
+"""Settings that work, but probably not as they were meant: the advice of ``wegwijs check``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEAST_SECONDS: Final = {
     "transfer_seconds": (3.0, "an exchange that is busy answers later"),
     "call_seconds": (60.0, "who has not decided by then is put through to the general group"),
 }
-"""Timer: below this, and why it is odd."""
+"""Timer: below this, and why that is too short."""
 _COUNTRY: Final = frozenset({"+32", "0032"})
 _NUMBER: Final = re.compile(r"[^\s:@<>\"?;]+")
 """The user part of a SIP URI, as far as a called number goes."""
@@ -31,8 +31,13 @@ _LEAST_LOST_SECONDS: Final = 6.0
 _LEAST_PAUSE_MS: Final = 150
 
 
-def oddities(config: Config, path: Path) -> Iterator[ConfigError]:
-    """What an engineer should look at again: each with key, value and remedy."""
+def advice_on(config: Config, path: Path) -> Iterator[ConfigError]:
+    """What an engineer should look at again: each with key, value and remedy.
+
+    Args:
+        config: Without mistakes.
+        path: Of the configuration file, for messages.
+    """
     yield from _callers(config, path)
     yield from _lines(config, path)
     yield from _ports(config, path)

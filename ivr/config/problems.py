@@ -32,7 +32,13 @@ _WRONG_TYPES = (
 
 
 def explain(error: ValidationError, root: type[BaseModel], path: Path | None) -> list[ConfigError]:
-    """Turn what pydantic found into mistakes with key, value and remedy."""
+    """Turn what pydantic found into mistakes with key, value and remedy.
+
+    Args:
+        error: What was found.
+        root: The section that was validated: the whole file.
+        path: Of the configuration file, for messages.
+    """
     return [_one(problem, root, path) for problem in _problems(error)]
 
 
@@ -68,7 +74,13 @@ def impossible_numbers(table: Mapping[str, Any], path: Path | None) -> list[Conf
 def null_characters(
     value: Any, path: Path | None, loc: tuple[Any, ...] = ()
 ) -> Iterator[ConfigError]:
-    """Find texts with a character that no path, address or name can have; none is shown."""
+    """Find texts with a character that no path, address or name can have; none is shown.
+
+    Args:
+        value: What was read from the file, or a part of it.
+        path: Of the configuration file, for messages.
+        loc: Where the part stands: keys and places in lists.
+    """
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from null_characters(inner, path, (*loc, key))
@@ -87,7 +99,7 @@ def null_characters(
 
 
 def shown_key(key: str) -> str:
-    """The key as a message may hold it."""
+    """The key as a message may hold it: null characters are written out."""
     return key.replace("\0", "\\u0000")
 
 

@@ -105,8 +105,24 @@ class Call(Base):
         return self.recovered_at is not None
 
 
-class Utterance(Base):
-    """One caller turn; audio and text expire on their own clocks."""
+class Transcribed:
+    """What an engine heard in one turn, its columns."""
+
+    transcript: Mapped[str | None]
+    """``None`` when it has expired: an utterance's with the text, another reading's with the
+    recording."""
+    confidence: Mapped[float | None]
+    """0..1."""
+    words: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    alternatives: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    recogniser: Mapped[str]
+    recogniser_version: Mapped[str]
+    failure: Mapped[str]
+    """A code of ours; empty when the engine did not fail."""
+
+
+class Utterance(Transcribed, Base):
+    """One turn of the caller; audio, text and features expire one after the other."""
 
     __tablename__ = "utterances"
     __table_args__ = (Index("ix_utterances_at", "at"),)
@@ -117,18 +133,10 @@ class Utterance(Base):
     audio_seconds: Mapped[float | None]
     recording: Mapped[str | None]
     """Relative to the recordings folder; ``None`` when there is none or it has expired."""
-    transcript: Mapped[str | None]
-    """``None`` when it has expired."""
-    confidence: Mapped[float | None]
-    words: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
-    alternatives: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    recogniser: Mapped[str]
-    recogniser_version: Mapped[str]
-    failure: Mapped[str]
 
 
-class OtherReading(Base):
-    """What an engine heard in a turn that was decided on what another one heard."""
+class OtherReading(Transcribed, Base):
+    """What a second engine heard in a turn whose decision rests on the first one."""
 
     __tablename__ = "other_readings"
     __table_args__ = (Index("ix_other_readings_at", "at"),)
@@ -137,15 +145,8 @@ class OtherReading(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     heard_in: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    transcript: Mapped[str | None]
-    """``None`` when it has expired, with the recording."""
-    confidence: Mapped[float | None]
-    words: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
-    alternatives: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    recogniser: Mapped[str]
-    recogniser_version: Mapped[str]
     seconds: Mapped[float | None]
-    failure: Mapped[str]
+    """How long the engine took."""
 
 
 class Decision(Base):

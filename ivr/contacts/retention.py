@@ -100,6 +100,11 @@ def purge(
 def ages(store: ContactStore, recordings: Path, *, now: datetime) -> RetentionReport:
     """The oldest ages alone, without wiping anything.
 
+    Args:
+        store: The register.
+        recordings: Root of the recordings.
+        now: Ages are counted back from here; aware.
+
     Raises:
         ContactStoreError: The register cannot be read.
     """

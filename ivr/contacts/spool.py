@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ivr.files.whole import sync_folder
 from ivr.ports.records import ContactRecord, from_json, to_json
 
 _RESERVE_OCTETS = 1 << 20
@@ -112,11 +113,7 @@ def _opened(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if new:
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(path.parent)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from ivr.call.states import Outcome
-from ivr.contacts.database import migrate, open_engine, shown, translated
+from ivr.contacts.database import migrate, open_engine, translated
 from ivr.contacts.errors import RecordRefusedError
 from ivr.contacts.models import (
     Base,
@@ -70,7 +70,6 @@ class ContactStore:
         self.node = node or platform.node() or "node"
         self.process = uuid.uuid4().hex
         self._engine = open_engine(url, read_only=read_only)
-        self.url_shown = shown(self._engine.url)
         try:
             if read_only:
                 self.check()

@@ -73,7 +73,8 @@ class ContactWriter:
         store: Used by this writer's thread only.
         spool: Spool file; its folder is made.
         bound: Above so many records in memory, a register that is down makes them go to the
-            spool. Twenty times as many is the end of memory's patience.
+            spool. Twenty times as many is all that memory takes: further ones are lost, and
+            counted.
         jobs_bound: So many disk jobs may wait.
         first_retry_seconds: Wait after the first failure; doubles each time.
         longest_retry_seconds: Longest wait between attempts.
@@ -237,7 +238,7 @@ class ContactWriter:
             job()
         except Exception as error:
             # Only the kind: an exception's text may quote what the caller said.
-            _log.warning("disk job failed", error=type(error).__name__)
+            _log.warning("disk_job_failed", error=type(error).__name__)
             with self._changed:
                 self._jobs_failed += 1
         else:
@@ -259,14 +260,15 @@ class ContactWriter:
         except OSError as error:
             # New records must not wait for a file that may never be readable again.
             _log.error(
-                "spool cannot be read; its records stay there until the next start",
-                path=str(self._spool.path),
-                reason=error.strerror,
+                "spool_unreadable",
+                file=str(self._spool.path),
+                os_error=error.strerror,
+                remedy="give the file to this user; its records are read at the next start",
             )
             with self._changed:
                 self._spool_waits = False
             return True
-        _log.info("spooled records committed", records=replayed, damaged=self._spool.damaged)
+        _log.info("spool_committed", records=replayed, damaged=self._spool.damaged)
         self._spool.prepare()
         with self._changed:
             self._committed += replayed
@@ -307,17 +309,17 @@ class ContactWriter:
         else:
             committed = len(batch)
             if self._failures:
-                _log.info("contact register is back", retries=self._failures)
+                _log.info("register_back", retries=self._failures)
         if committed is not None:
             with self._changed:
                 self._failures = 0
                 self._try_at = 0.0
         return committed
 
-    def _apart(self, batch: Sequence[ContactRecord], reason: str) -> int | None:
+    def _apart(self, batch: Sequence[ContactRecord], problem: str) -> int | None:
         """One of these is bad; the others must not suffer."""
         if len(batch) == 1:
-            self._refused(batch, reason)
+            self._refused(batch, problem)
             return 0
         committed = 0
         for record in batch:
@@ -327,19 +329,18 @@ class ContactWriter:
             committed += count
         return committed
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, problem: str) -> None:
         if not self._failures:
-            _log.error("contact register does not take records; they wait", reason=reason)
+            # Once an outage: the records wait, and nothing is lost yet.
+            _log.error("register_down", problem=problem)
         with self._changed:
             self._retries += 1
             self._failures += 1
             wait = self._first_retry_seconds * 2 ** min(self._failures - 1, 20)
             self._try_at = monotonic() + min(wait, self._longest_retry_seconds)
 
-    def _refused(self, batch: Sequence[ContactRecord], reason: str) -> None:
-        _log.error(
-            "contact record refused; kept aside", reason=reason, path=str(self._rejects.path)
-        )
+    def _refused(self, batch: Sequence[ContactRecord], problem: str) -> None:
+        _log.error("record_refused", problem=problem, file=str(self._rejects.path))
         try:
             self._rejects.append(batch)
         except OSError:
@@ -363,7 +364,12 @@ class ContactWriter:
             self._spool.append(batch)
         except OSError as error:
             if not self._spool_at:
-                _log.error("spool cannot be written; records wait in memory", reason=error.strerror)
+                _log.error(
+                    "spool_unwritable",
+                    file=str(self._spool.path),
+                    os_error=error.strerror,
+                    remedy="free some space; the records wait in memory",
+                )
             self._spool_at = monotonic() + self._longest_retry_seconds
             return False
         self._forget(len(batch))

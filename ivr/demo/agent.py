@@ -10,16 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ivr.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from ivr.sip.settings import SipSettings, Srtp, TlsFiles
-
-RATE_HZ: Final = 8000
-FRAME_SAMPLES: Final = 160
 
 _say_lock = threading.Lock()
 
@@ -106,11 +104,11 @@ def load_speech(path: Path) -> NDArray[np.int16]:
     except (soundfile.SoundFileError, OSError, RuntimeError):
         raise ValueError(f"{path} is not a sound file; give a WAV or FLAC file") from None
     mono = samples.mean(axis=1)
-    if rate != RATE_HZ:
+    if rate != SAMPLE_RATE_HZ:
         # Here, because it takes longer to load than all the rest of an agent.
         from scipy.signal import resample_poly
 
-        mono = resample_poly(mono, RATE_HZ, rate)
+        mono = resample_poly(mono, SAMPLE_RATE_HZ, rate)
     speech: NDArray[np.int16] = np.clip(mono * 32767, -32768, 32767).astype(np.int16)
     return speech
 
@@ -124,11 +122,16 @@ def frames_of(samples: NDArray[np.int16]) -> list[bytes]:
 def tones(
     frequencies: tuple[float, ...], seconds: float, amplitude: float = 6000.0
 ) -> NDArray[np.int16]:
-    """The sum of some tones, each of ``amplitude``.
+    """The sum of some tones.
+
+    Args:
+        frequencies: In Hz; none is silence.
+        seconds: How long.
+        amplitude: Of each tone; full scale is 32767.
 
     Returns:
         Shape ``(seconds * 8000,)``.
     """
-    at = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    at = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     mixed = sum(amplitude * np.sin(2 * np.pi * frequency * at) for frequency in frequencies)
     return np.asarray(mixed, dtype=np.int16)

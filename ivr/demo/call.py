@@ -11,7 +11,7 @@ from typing import Final, TextIO
 
 from ivr.demo.children import Children, ended_by_signals, require_pjsua2
 from ivr.demo.demo import Progress, dead_airs_of, progress_on
-from ivr.demo.director import Act, DeafDirector
+from ivr.demo.director import ActKind, PromptDirector
 from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.demo.render import report
 from ivr.demo.replay import Pressed
@@ -67,6 +67,13 @@ def place_call(
 ) -> Story:
     """Place one call; the caller's process is gone when this returns.
 
+    Args:
+        uri: ``sip:NUMBER@HOST:PORT``.
+        say: What the caller says.
+        audio: Recording of it, in place of ``say``.
+        digits: Keys, one after each prompt that follows the question; empty for none.
+        progress: Told what is being done.
+
     Raises:
         DemoUsageError: The address or the question cannot be used.
         DemoError: The caller broke.
@@ -76,7 +83,7 @@ def place_call(
     with ended_by_signals(), Children() as children:
         question = write_question(children.folder, say, audio)
         recording = children.folder / "call.wav"
-        director = DeafDirector(speaks=question is not None, digits=digits)
+        director = PromptDirector(speaks=question is not None, digits=digits)
         pressed: list[Pressed] = []
         progress("calling")
         options = ["--record", str(recording), "--talk-seconds", str(_TALK_SECONDS)]
@@ -94,14 +101,14 @@ def place_call(
             if event == "gone":
                 break
             transferring = transferring or event == "transferring"
-            deed = director.prompt_ended() if event == "prompt_ended" and not transferring else None
-            if deed is None:
+            act = director.prompt_ended() if event == "prompt_ended" and not transferring else None
+            if act is None:
                 continue
-            if deed.act is Act.SAY:
+            if act.kind is ActKind.SAY:
                 caller.send(do="say", file=str(question))
             else:
-                pressed.append(Pressed(time=time.time(), key=deed.key))
-                caller.send(do="digits", digits=deed.key)
+                pressed.append(Pressed(time=time.time(), key=act.key))
+                caller.send(do="digits", digits=act.key)
         if not any(h.event == "summary" for h in children.happenings):
             reason = caller.complaint() or "it gave no reason"
             raise DemoError(f"the caller could not call: {reason}")

@@ -30,9 +30,11 @@ import numpy as np
 import pjsua2 as pj
 from numpy.typing import NDArray
 
+from ivr.audio.dtmf import COLUMN_HZ, KEYS, ROW_HZ
+from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.demo import agent
 from ivr.demo.dead_air import dead_airs
-from ivr.demo.script import Deed, Step, parse_step
+from ivr.demo.script import Step, StepKind, parse_step
 from ivr.demo.sound_desk import SoundDesk
 from ivr.errors import TelephonyError
 from ivr.sip.media import active_audio, destroy_call_later
@@ -46,9 +48,6 @@ _OLD_CALL_SECONDS: Final = 5.0
 """How long a transferred caller leaves the first call to its other end to hang up."""
 _GOODBYE_SECONDS: Final = 2.0
 """How long the other side may take to answer the end of a call that is broken off."""
-_LOWS: Final = (697.0, 770.0, 852.0, 941.0)
-_HIGHS: Final = (1209.0, 1336.0, 1477.0, 1633.0)
-_KEYPAD: Final = ("123A", "456B", "789C", "*0#D")
 _KEY_SECONDS: Final = 0.12
 _KEY_GAP_SECONDS: Final = 0.1
 
@@ -93,7 +92,6 @@ class Caller:
         self._call: _Call | None = None
         self._first: _Call | None = None
         self._answered_at = 0.0
-        self._waiting_for_prompt = True
         self._saying = False
         self._hang_up_at: float | None = None
 
@@ -135,9 +133,9 @@ class Caller:
             case "hang_up":
                 self.hang_up("command")
             case "say":
-                self._act(Step(Deed.SAY, str(command.get("file", ""))))
+                self._act(Step(StepKind.SAY, str(command.get("file", ""))))
             case "digits":
-                self._act(Step(Deed.DIGITS, str(command.get("digits", ""))))
+                self._act(Step(StepKind.DIGITS, str(command.get("digits", ""))))
             case _:
                 agent.emit("error", text="unknown command; do is hang_up, say or digits")
 
@@ -265,7 +263,7 @@ class Caller:
             if not desk.speaking:
                 self._saying = False
                 agent.emit("said", at=self._at())
-                desk.listen_anew()
+                desk.forget_sound()
             return
         step = self._steps[0] if self._steps else None
         if step is not None and step.at_seconds is not None:
@@ -275,7 +273,7 @@ class Caller:
         heard_enough = desk.sound_ticks * 0.02 >= _PROMPT_SOUND_SECONDS
         if heard_enough and desk.silent_seconds >= self.options.pause_ms / 1000:
             agent.emit("prompt_ended", at=round(self._at() - desk.silent_seconds, 3))
-            desk.listen_anew()
+            desk.forget_sound()
             if step is not None:
                 self._act(self._steps.popleft())
 
@@ -283,19 +281,19 @@ class Caller:
         desk = self._desk
         if desk is None:
             return
-        match step.deed:
-            case Deed.SAY:
+        match step.kind:
+            case StepKind.SAY:
                 try:
                     speech = agent.load_speech(Path(step.value))
                 except ValueError as error:
                     agent.emit("error", text=str(error))
                     return
-                agent.emit("saying", at=self._at(), seconds=len(speech) / agent.RATE_HZ)
+                agent.emit("saying", at=self._at(), seconds=len(speech) / SAMPLE_RATE_HZ)
                 self._saying = True
                 desk.say(agent.frames_of(speech))
-            case Deed.DIGITS:
+            case StepKind.DIGITS:
                 self._press(step.value.upper(), desk)
-            case Deed.HANG_UP:
+            case StepKind.HANG_UP:
                 self.hang_up("step")
 
     def _press(self, digits: str, desk: SoundDesk) -> None:
@@ -303,7 +301,7 @@ class Caller:
         if call is None:
             return
         agent.emit("pressed", at=self._at(), count=len(digits))
-        desk.listen_anew()
+        desk.forget_sound()
         if self.options.dtmf == "inband":
             for digit in digits:
                 desk.say(agent.frames_of(_key_tones(digit)))
@@ -317,9 +315,9 @@ class Caller:
 
 
 def _key_tones(digit: str) -> NDArray[np.int16]:
-    row = next(number for number, keys in enumerate(_KEYPAD) if digit in keys)
-    column = _KEYPAD[row].index(digit)
-    return agent.tones((_LOWS[row], _HIGHS[column]), _KEY_SECONDS)
+    row = next(number for number, keys in enumerate(KEYS) if digit in keys)
+    column = KEYS[row].index(digit)
+    return agent.tones((ROW_HZ[row], COLUMN_HZ[column]), _KEY_SECONDS)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -353,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         steps = [parse_step(step) for step in options.step]
         for step in steps:
-            if step.deed is Deed.SAY:
+            if step.kind is StepKind.SAY:
                 agent.load_speech(Path(step.value))
     except ValueError as error:
         parser.error(str(error))
@@ -375,7 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "summary",
         answered=caller.answered,
         status=caller.status,
-        seconds=round(len(caller.recording) / agent.RATE_HZ, 3),
+        seconds=round(len(caller.recording) / SAMPLE_RATE_HZ, 3),
         dead_air_ms=[wait.ms for wait in waits],
         last_word_at=[wait.last_word_seconds for wait in waits],
         recording=None if options.record is None else str(options.record),

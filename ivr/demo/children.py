@@ -25,7 +25,7 @@ _START_SECONDS: Final = 120.0
 
 
 class Children:
-    """Starts processes, hears them all, ends them all.
+    """Starts processes, reads what they all write, and ends them all.
 
     Use it as a context: whatever happens inside, every process is gone afterwards and the
     folder is removed.
@@ -54,7 +54,17 @@ class Children:
     def start_caller(
         self, to: str, *options: str, name: str = "caller", bind: str = ADDRESS
     ) -> Child:
-        """Start a caller that dials ``to`` at once."""
+        """Start a caller that dials at once.
+
+        Args:
+            to: SIP URI.
+            options: More arguments of :mod:`ivr.demo.caller_agent`.
+            name: Source of its happenings.
+            bind: Own address of the caller.
+
+        Raises:
+            DemoError: The program cannot be started.
+        """
         command = [sys.executable, "-m", "ivr.demo.caller_agent", "--to", to, "--bind", bind]
         return self.start(name, [*command, *options])
 
@@ -62,6 +72,11 @@ class Children:
         self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> Child:
         """Start one more process.
+
+        Args:
+            name: Source of its happenings.
+            command: Program and arguments.
+            environment: Added to this process's.
 
         Raises:
             DemoError: The program cannot be started.
@@ -88,6 +103,11 @@ class Children:
 
     def wait_for(self, wanted: Callable[[Happening], bool], seconds: float, what: str) -> Happening:
         """Wait for something that has not happened yet.
+
+        Args:
+            wanted: Whether a happening is it.
+            seconds: The longest wait.
+            what: Its name, for the message.
 
         Raises:
             DemoError: It does not happen in time.

@@ -33,6 +33,7 @@ import numpy as np
 import pjsua2 as pj
 import soundfile
 
+from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.demo import agent
 from ivr.errors import TelephonyError
 from ivr.sip import message
@@ -215,14 +216,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         voice = Path(folder) / "voice.wav"
         try:
             speech = (
-                # Three rising notes, as of a headset that is put on.
+                # Three rising notes.
                 np.concatenate([agent.tones((hz,), 0.15) for hz in (440.0, 554.0, 659.0)])
                 if options.voice is None
                 else agent.load_speech(options.voice)
             )
         except ValueError as error:
             parser.error(str(error))
-        soundfile.write(voice, speech, agent.RATE_HZ, subtype="PCM_16")
+        soundfile.write(voice, speech, SAMPLE_RATE_HZ, subtype="PCM_16")
         centre = ContactCentre(options, dict(options.group), voice)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: centre.stop.set())

@@ -1,4 +1,4 @@
-"""Dead air: the silence a caller hears between own last word and our next sound. Pure."""
+"""Dead air: the silence a caller hears between their own last word and our next sound. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.audio.frames import SAMPLE_RATE_HZ
+
 _WINDOW_MS: Final = 5
-_RATE_HZ: Final = 8000
 SAID_LEVEL: Final = 120.0
 """Root mean square from which the caller counts as speaking; full scale is 32768. The said
 channel is the recording itself, without a line's noise."""
@@ -74,7 +75,7 @@ def dead_air_ms(stereo: NDArray[np.int16]) -> list[float]:
 
 
 def _loud(samples: NDArray[np.int16], level: float) -> NDArray[np.bool_]:
-    size = _WINDOW_MS * _RATE_HZ // 1000
+    size = _WINDOW_MS * SAMPLE_RATE_HZ // 1000
     windows = len(samples) // size
     shaped = samples[: windows * size].astype(np.float32).reshape(windows, size)
     loud: NDArray[np.bool_] = np.sqrt((shaped**2).mean(axis=1)) >= level

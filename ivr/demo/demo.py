@@ -18,7 +18,7 @@ from ivr.contacts.models import Call
 from ivr.contacts.store import ContactStore
 from ivr.demo.children import ended_by_signals, require_pjsua2
 from ivr.demo.dead_air import DeadAir, dead_airs
-from ivr.demo.director import Act, Director
+from ivr.demo.director import ActKind, Director
 from ivr.demo.errors import DemoError
 from ivr.demo.processes import Child, Happening
 from ivr.demo.render import check_svg, report, write_svg
@@ -118,6 +118,12 @@ def demonstrate(
     progress: Progress = lambda text: None,
 ) -> Story:
     """Place one call and tell what came of it; every process is gone when this returns.
+
+    Args:
+        request: What the caller says and presses.
+        settings: What differs from the usual stage.
+        home: Home folder of the service; a temporary one, removed afterwards, when None.
+        progress: Told what is being done.
 
     Raises:
         DemoUsageError: The question cannot be used.
@@ -240,14 +246,14 @@ class StagedCall:
 
     def act(self) -> None:
         """Say or press what is due."""
-        deed = self._director.due(time.monotonic())
-        if deed is None or self._caller is None:
+        act = self._director.due(time.monotonic())
+        if act is None or self._caller is None:
             return
-        if deed.act is Act.SAY:
+        if act.kind is ActKind.SAY:
             self._caller.send(do="say", file=str(self._question))
         else:
-            self._pressed.append(Pressed(time=time.time(), key=deed.key))
-            self._caller.send(do="digits", digits=deed.key)
+            self._pressed.append(Pressed(time=time.time(), key=act.key))
+            self._caller.send(do="digits", digits=act.key)
 
     def story(self, said: str | None) -> Story:
         """Tell the call that is over.

@@ -1,4 +1,4 @@
-"""What the demo's caller does next. Pure: time is an argument, deeds are returned."""
+"""What the demo's caller does next. Pure: time is an argument, what is to be done is returned."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum, unique
 from typing import Final
 
 SAYINGS_MOST: Final = 3
-"""A caller who is asked again says it again; nobody does that for ever."""
+"""How often a caller who is asked again says the question, in all."""
 _MENU_KEY: Final = "1"
 _HUMAN_KEY: Final = "0"
 _GREETING_SECONDS: Final = 1.0
@@ -18,7 +18,7 @@ _HEARING_SECONDS: Final = 1.5
 
 
 @unique
-class Act(StrEnum):
+class ActKind(StrEnum):
     """What a caller can do."""
 
     SAY = "say"
@@ -26,16 +26,16 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Act:
     """One act, due now."""
 
-    act: Act
+    kind: ActKind
     key: str = ""
     """The key to press."""
 
 
 class Director:
-    """Decides from the service's states; :class:`DeafDirector` needs none.
+    """Decides by the states of the service's call, which its log tells.
 
     Args:
         speaks: Whether the caller has a question to say.
@@ -46,43 +46,38 @@ class Director:
         self._speaks = speaks
         self._digits = digits
         self._said = 0
-        self._due: tuple[float, Deed] | None = None
+        self._due: tuple[float, Act] | None = None
         if not speaks and not digits.startswith(_HUMAN_KEY):
             # Any key but 0 opens the keuzemenu; 0 is a human at once.
             self._digits = _MENU_KEY + digits
-
-    @property
-    def left(self) -> str:
-        """Keys that were never due."""
-        return self._digits
 
     def entered(self, state: str, at: float) -> None:
         """The service's call is in a new state; what was planned for the old one is off."""
         self._due = None
         if state == "listening" and self._speaks and self._said < SAYINGS_MOST:
-            self._due = (at + _BREATH_SECONDS, Deed(Act.SAY))
+            self._due = (at + _BREATH_SECONDS, Act(ActKind.SAY))
         elif not self._digits:
             return
         elif state in ("menu", "confirming"):
-            self._due = (at + _HEARING_SECONDS, Deed(Act.PRESS, self._digits[0]))
+            self._due = (at + _HEARING_SECONDS, Act(ActKind.PRESS, self._digits[0]))
         elif state in ("greeting", "prompting", "listening") and not self._speaks:
-            self._due = (at + _GREETING_SECONDS, Deed(Act.PRESS, self._digits[0]))
+            self._due = (at + _GREETING_SECONDS, Act(ActKind.PRESS, self._digits[0]))
 
-    def due(self, at: float) -> Deed | None:
-        """The deed whose time has come, once."""
+    def due(self, at: float) -> Act | None:
+        """The act whose time has come, once."""
         if self._due is None or at < self._due[0]:
             return None
-        deed = self._due[1]
+        act = self._due[1]
         self._due = None
-        if deed.act is Act.SAY:
+        if act.kind is ActKind.SAY:
             self._said += 1
         else:
             self._digits = self._digits[1:]
-        return deed
+        return act
 
 
-class DeafDirector:
-    """Decides from the ends of prompts alone, for a service whose states are not known.
+class PromptDirector:
+    """Decides by the ends of prompts alone, for a service whose log is not ours to read.
 
     Args:
         speaks: Whether the caller has a question to say.
@@ -94,12 +89,12 @@ class DeafDirector:
         self._sayings = 0 if not speaks else 1 if digits else 2
         self._digits = digits
 
-    def prompt_ended(self) -> Deed | None:
+    def prompt_ended(self) -> Act | None:
         """What the caller answers to a prompt that was heard to its end."""
         if self._sayings:
             self._sayings -= 1
-            return Deed(Act.SAY)
+            return Act(ActKind.SAY)
         if self._digits:
             key, self._digits = self._digits[0], self._digits[1:]
-            return Deed(Act.PRESS, key)
+            return Act(ActKind.PRESS, key)
         return None

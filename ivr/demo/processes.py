@@ -1,4 +1,4 @@
-"""The demo's child processes: started, heard line by line, surely stopped."""
+"""The demo's child processes: started, read line by line, stopped by force if need be."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Child:
             self._process.send_signal(number)
 
     def wait(self, seconds: float) -> int | None:
-        """Wait for the end; the exit code, or None when it lives still."""
+        """Wait for the end; the exit code, or None when the process still runs."""
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What the service's contact record says, in the fields and words of a told call. Pure."""
+"""What the service's contact record says, in the fields and words of a story. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def decision(taken: Decision) -> dict[str, Any]:
 
 
 def why(taken: Decision) -> str:
-    """A decision in words, with the expected costs that led to it."""
+    """A decision as a sentence, with the expected costs that led to it."""
     if taken.decided_by != POLICY:
         towards = taken.thema or "a voorlichter"
         return f"on {towards}, by {taken.decided_by.replace('_', ' ')}"

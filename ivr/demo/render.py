@@ -82,6 +82,12 @@ def show(story: Story, stream: TextIO) -> None:
 def report(make: Callable[[], Story], *, json_output: bool, stdout: TextIO, stderr: TextIO) -> int:
     """Make a story and show it, or say in one line why there is none.
 
+    Args:
+        make: Places the call.
+        json_output: One JSON object instead of the timeline.
+        stdout: For the story.
+        stderr: For the line.
+
     Returns:
         0 when the caller reached a voorlichter group, 1 when not, 2 for wrong usage.
     """

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
-_KEYS: Final = frozenset("0123456789*#ABCD")
+from ivr.audio.dtmf import KEYS
+
+_KEYS: Final = frozenset("".join(KEYS))
 
 
 @unique
-class Deed(StrEnum):
-    """Something a caller does."""
+class StepKind(StrEnum):
+    """What a caller can do."""
 
     SAY = "say"
     """Speak a sound file in real time."""
@@ -22,9 +24,9 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One deed and when it is due."""
+    """One thing that the caller does, and when."""
 
-    deed: Deed
+    kind: StepKind
     value: str = ""
     """File to say, or keys to press."""
     at_seconds: float | None = None
@@ -35,7 +37,7 @@ def parse_step(text: str) -> Step:
     """Read ``say:FILE``, ``digits:KEYS`` or ``hangup``, each with ``@SECONDS`` where wanted.
 
     >>> parse_step("digits:1@2.5")
-    Step(deed=<Deed.DIGITS: 'digits'>, value='1', at_seconds=2.5)
+    Step(kind=<StepKind.DIGITS: 'digits'>, value='1', at_seconds=2.5)
 
     Raises:
         ValueError: The text is not a step; the message says what one is.
@@ -51,17 +53,17 @@ def parse_step(text: str) -> Step:
         head = text
     word, _, value = head.partition(":")
     try:
-        deed = Deed(word)
+        kind: StepKind | None = StepKind(word)
     except ValueError:
-        deed = None
+        kind = None
     good = {
-        Deed.SAY: bool(value),
-        Deed.DIGITS: bool(value) and _KEYS.issuperset(value.upper()),
-        Deed.HANG_UP: not value,
+        StepKind.SAY: bool(value),
+        StepKind.DIGITS: bool(value) and _KEYS.issuperset(value.upper()),
+        StepKind.HANG_UP: not value,
     }
-    if deed is None or not good[deed] or (at_seconds is not None and not at_seconds >= 0):
+    if kind is None or not good[kind] or (at_seconds is not None and not at_seconds >= 0):
         raise ValueError(
             f"{text!r} is not a step; write say:FILE, digits:KEYS or hangup, with @SECONDS after "
             "it for a fixed moment, for example digits:1 or say:question.wav@2.5"
         )
-    return Step(deed, value, at_seconds)
+    return Step(kind, value, at_seconds)

@@ -1,4 +1,4 @@
-"""A caller's ear, mouth and tape recorder on one clock."""
+"""What a caller says and hears, frame by frame on one clock, and the recording of both."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import pjsua2 as pj
 import soundfile
 from numpy.typing import NDArray
 
-from ivr.demo.agent import FRAME_SAMPLES, RATE_HZ
+from ivr.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE_HZ
 
-FRAME_SECONDS: Final = FRAME_SAMPLES / RATE_HZ
 HEARD_LEVEL: Final = 120.0
 """Mean absolute sample from which a frame counts as sound."""
 _SILENCE: Final = bytes(2 * FRAME_SAMPLES)
@@ -34,14 +33,14 @@ class SoundDesk(pj.AudioMediaPort):
         """Frames heard since the start: the clock."""
         self.last_sound_tick = -1
         self.sound_ticks = 0
-        """Frames with sound since :meth:`listen_anew`."""
+        """Frames with sound since :meth:`forget_sound`."""
         self._to_say: deque[bytes] = deque()
         self._saying = _SILENCE
         self._said: list[bytes] = []
         self._heard: list[bytes] = []
         self._lock = threading.Lock()
         form = pj.MediaFormatAudio()
-        form.init(pj.PJMEDIA_FORMAT_PCM, RATE_HZ, 1, 20_000, 16)
+        form.init(pj.PJMEDIA_FORMAT_PCM, SAMPLE_RATE_HZ, 1, 20_000, 16)
         self.createPort("desk", form)
 
     @property
@@ -63,7 +62,7 @@ class SoundDesk(pj.AudioMediaPort):
         """Queue frames of 20 ms."""
         self._to_say.extend(frames)
 
-    def listen_anew(self) -> None:
+    def forget_sound(self) -> None:
         """Forget what was heard, for the question whether a prompt came."""
         self.sound_ticks = 0
 
@@ -101,6 +100,6 @@ class SoundDesk(pj.AudioMediaPort):
             OSError: The folder is missing or the disk is full.
         """
         try:
-            soundfile.write(path, self.recording(), RATE_HZ, subtype="PCM_16", format="WAV")
+            soundfile.write(path, self.recording(), SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
         except (soundfile.SoundFileError, RuntimeError):
             raise OSError(f"{path} cannot be written; give a file in a writable folder") from None

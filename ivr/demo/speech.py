@@ -10,6 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from asr.errors import AudioUnreadableError
+from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.errors import PromptError
 from ivr.prompts.tts import EspeakNg
@@ -18,9 +19,8 @@ QUESTION: Final = "Hallo, ik wil een studietoelage aanvragen voor mijn dochter."
 """What the demo's caller asks when nothing else was said."""
 _LONGEST_TEXT: Final = 500
 _LONGEST_SECONDS: Final = 60.0
-_RATE_HZ: Final = 8000
 _KEYS: Final = frozenset("0123456789*#")
-# Another voice than the prompts', so that the recogniser's training heard it no more than others.
+# Another voice than the prompts'; the recogniser was trained on it no more than on others.
 _VOICE: Final = EspeakNg("nl+f2", words_per_minute=150, pitch=45)
 
 
@@ -52,7 +52,15 @@ def check_question(say: str | None, audio: Path | None) -> None:
 
 
 def write_question(folder: Path, say: str | None, audio: Path | None) -> Path | None:
-    """Write what the caller says as a WAV of 8000 Hz in ``folder``; None when nothing is said.
+    """Write what the caller says as a WAV of 8000 Hz.
+
+    Args:
+        folder: Gets the file.
+        say: The text.
+        audio: A recording, in place of the text.
+
+    Returns:
+        The file; None when nothing is said.
 
     Raises:
         DemoUsageError: The text or the recording cannot be used.
@@ -91,7 +99,7 @@ def _recorded(audio: Path) -> NDArray[np.int16]:
         samples = read_speech(audio)
     except AudioUnreadableError as error:
         raise DemoUsageError(str(error)) from None
-    if len(samples) > _LONGEST_SECONDS * _RATE_HZ:
+    if len(samples) > _LONGEST_SECONDS * SAMPLE_RATE_HZ:
         raise DemoUsageError(
             f"{audio} is longer than {_LONGEST_SECONDS:.0f} s; a caller's turn is shorter: cut it"
         )
@@ -99,4 +107,4 @@ def _recorded(audio: Path) -> NDArray[np.int16]:
 
 
 def _write(path: Path, samples: NDArray[np.int16]) -> None:
-    soundfile.write(path, samples, _RATE_HZ, subtype="PCM_16")
+    soundfile.write(path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")

@@ -13,7 +13,8 @@ from typing import Final
 
 from intent.catalogue import Catalogue, load_catalogue
 from intent.errors import IntentError
-from ivr.config.schema import Config, load_config
+from ivr.config.loading import load_config
+from ivr.config.schema import Config
 from ivr.demo.children import ADDRESS, Children
 from ivr.demo.errors import DemoError
 from ivr.demo.processes import Child

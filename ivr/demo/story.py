@@ -1,4 +1,4 @@
-"""What a told call is: its timeline, who stands in it, and the JSON of it.
+"""A call as a story: its timeline, who takes part, and the JSON of it.
 
 ``Story.as_json`` is the contract of ``wegwijs demo --json`` and ``wegwijs call --json``;
 ``ivr/demo/README.md`` documents it.
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A call, told."""
+    """One call, from every party's view."""
 
     call_id: str | None
     outcome: str

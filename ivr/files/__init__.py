@@ -1,1 +1,1 @@
-"""Where things lie: the home folder, the data that Wegwijs carries, what can be written."""
+"""Where things lie: the home folder, the data that Wegwijs carries, and how files are written."""

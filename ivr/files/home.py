@@ -1,4 +1,4 @@
-"""The home folder: everything that a running service writes (design: one folder, ``--home``).
+"""The home folder: everything that a running service writes (``--home``).
 
 ::
 
@@ -189,7 +189,12 @@ class Home:
         return HomeLock(descriptor)
 
     def recording_path(self, call_id: str, number: int, at: datetime) -> Path:
-        """Where utterance ``number`` of a call is recorded; the day is that of ``at`` in UTC.
+        """Where an utterance is recorded; its folder is not made here.
+
+        Args:
+            call_id: Our own.
+            number: Of the utterance in its call.
+            at: When it began, aware; its day in UTC names the folder.
 
         Raises:
             ValueError: ``call_id`` is not one of ours and could leave the folder.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from intent.catalogue import Catalogue
 from ivr.call.rules import CallRules
-from ivr.config.schema import Config, LineSection
+from ivr.config.lines import LineSection
+from ivr.config.schema import Config
 from ivr.lines.line import Line
 from ivr.lines.opening_hours import OpeningHours
 from ivr.ports import Prompts
@@ -15,7 +16,15 @@ from ivr.prompts.hours import spoken_hours
 
 
 def opening_hours(line: LineSection, key: str, path: Path | None) -> OpeningHours | None:
-    """Translate ``[lines.NUMBER.hours]``; None when the line is always open.
+    """Translate ``[lines.NUMBER.hours]``.
+
+    Args:
+        line: The line's section.
+        key: Of that section, for messages.
+        path: Of the configuration file, for messages.
+
+    Returns:
+        None when the line is always open.
 
     Raises:
         ConfigError: A value cannot be understood.
@@ -32,7 +41,13 @@ def opening_hours(line: LineSection, key: str, path: Path | None) -> OpeningHour
 
 
 def call_rules(config: Config, catalogue: Catalogue, line: LineSection) -> CallRules:
-    """The rules of one line."""
+    """The rules of one line.
+
+    Args:
+        config: Checked.
+        catalogue: Of the voorlichter groups and themas.
+        line: The line's section.
+    """
     themas = [thema for thema in catalogue.themas if not thema.non_thema]
     return CallRules(
         groups={t.slug: t.group for t in themas if t.group in config.groups},

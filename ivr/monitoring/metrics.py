@@ -6,7 +6,6 @@ Labels are fixed words and our own line numbers; nothing of a caller is ever a l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import (
@@ -96,7 +95,13 @@ class Metrics:
         )
 
     def state_changed(self, line: str, old: str | None, new: str | None) -> None:
-        """Move a call from one state's gauge to another's."""
+        """Move a call from one state's gauge to another's.
+
+        Args:
+            line: Our own called number.
+            old: State that it leaves; None for a new call.
+            new: State that it enters; None for a call that is gone.
+        """
         # A call that has ended is no call now: "ended" is never counted in, nor out.
         if old is not None and str(old) != "ended":
             self._calls.labels(line, str(old)).dec()
@@ -104,41 +109,59 @@ class Metrics:
             self._calls.labels(line, str(new)).inc()
 
     def call_ended(self, line: str, outcome: str, reason: str, seconds: float) -> None:
-        """Count an outcome."""
+        """Count an outcome.
+
+        Args:
+            line: Our own called number.
+            outcome: How the call ended.
+            reason: A code of ours.
+            seconds: From the INVITE to the outcome.
+        """
         self._ended.labels(line, str(outcome), reason).inc()
         self._call_seconds.labels(line).observe(seconds)
 
     def stage_measured(self, line: str, stage: str, seconds: float) -> None:
-        """Observe a stage's latency."""
+        """Observe how long a stage took.
+
+        Args:
+            line: Our own called number.
+            stage: ``dead_air``, or a stage of the caller's turn.
+            seconds: How long it took.
+        """
         if stage == "dead_air":
             self._dead_air.labels(line).observe(seconds)
         else:
             self._stages.labels(line, stage).observe(seconds)
 
     def decided(self, line: str, action: str, applied: bool) -> None:
-        """Count a decision."""
+        """Count a decision.
+
+        Args:
+            line: Our own called number.
+            action: What was decided.
+            applied: False where the line's mode let the menu decide.
+        """
         self._decisions.labels(line, str(action), str(applied).lower()).inc()
 
     def transfer_ended(self, group: str, method: str, result: str, seconds: float) -> None:
-        """Count an attempt."""
+        """Count a transfer attempt.
+
+        Args:
+            group: Voorlichter group.
+            method: ``refer`` or ``bridge``.
+            result: A code of ours.
+            seconds: From its start to its end.
+        """
         self._transfers.labels(group, str(method), result).inc()
         self._transfer_seconds.labels(group).observe(seconds)
 
     def frames_dropped(self, count: int) -> None:
-        """Count lost frames."""
+        """Count lost frames of 20 ms."""
         self._frames_dropped.inc(count)
 
     def failed(self, what: str) -> None:
-        """Count a fault."""
+        """Count a fault of ours, by a code of ours."""
         self._failures.labels(what).inc()
-
-
-class Ages(Protocol):
-    """Ages of the oldest data kept, in seconds: the proof that retention works."""
-
-    oldest_audio_seconds: float | None
-    oldest_text_seconds: float | None
-    oldest_features_seconds: float | None
 
 
 class ComponentMetrics(Collector):
@@ -183,15 +206,15 @@ class ComponentMetrics(Collector):
         yield depth
         yield from _recognition(recognition)
         yield _counter("wegwijs_audio_frames", "20 ms frames processed.", audio.frames)
-        yield _counter("wegwijs_audio_late_ticks", "Ticks that began late.", audio.late_ticks)
+        yield _counter("wegwijs_audio_late_ticks", "Ticks that began late.", audio.ticks.late_ticks)
         yield HistogramMetricFamily(
             "wegwijs_audio_tick_seconds",
             "Work of one 20 ms tick over all calls.",
             buckets=[
-                *((f"{bound:g}", count) for bound, count in audio.tick_seconds_buckets),
-                ("+Inf", audio.ticks),
+                *((f"{bound:g}", count) for bound, count in audio.ticks.tick_seconds_buckets),
+                ("+Inf", audio.ticks.ticks),
             ],
-            sum_value=audio.tick_seconds_sum,
+            sum_value=audio.ticks.tick_seconds_sum,
         )
         records = CounterMetricFamily(
             "wegwijs_contact_records", "Contact records, by what became of them.", labels=["fate"]

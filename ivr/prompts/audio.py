@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import math
-import os
-import secrets
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ivr.errors import PromptError
+from ivr.files.whole import write_whole
 
 RATE_HZ = 8000
 LEVEL_DBFS = -20.0
@@ -122,20 +121,15 @@ def write_wav(path: Path, samples: Samples) -> None:
         PromptError: The folder cannot be written.
     """
     pcm = np.clip(np.rint(samples * 32767.0), -32768, 32767).astype("<i2")
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    whole = io.BytesIO()
+    with wave.open(whole, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(RATE_HZ)
+        wav.writeframes(pcm.tobytes())
     try:
-        with draft.open("wb") as file:
-            with wave.open(file, "wb") as wav:
-                wav.setnchannels(1)
-                wav.setsampwidth(2)
-                wav.setframerate(RATE_HZ)
-                wav.writeframes(pcm.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, whole.getbuffer())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise PromptError(
             f"{path.parent}: prompts cannot be written: {error.strerror}; free some space, or "
             "give the folder to this user"

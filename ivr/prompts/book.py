@@ -112,11 +112,6 @@ class PromptBook:
         """Everything that is wrong: each names the file, what is wrong, and the remedy."""
         return tuple(self._problems)
 
-    @property
-    def snippet_names(self) -> tuple[str, ...]:
-        """Names that a recording in the operator's folder may have, without ``.wav``."""
-        return tuple(self._snippets)
-
     def _parts(self, spoken: SpokenPrompt) -> tuple[str, ...]:
         match spoken.prompt:
             case Prompt.CONFIRM:

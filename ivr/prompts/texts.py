@@ -59,7 +59,14 @@ class Texts:
     ) -> dict[str, Snippet]:
         """Make the snippets; ``None`` is what the embedded recordings say.
 
-        Without any ``hours_text``, no snippet speaks of hours.
+        Args:
+            themas: Spoken name by slug.
+            groups: Spoken name of each voorlichter group, by slug.
+            hours_text: Opening hours as a phrase; empty: no snippet speaks of hours.
+            audio_days: How long recordings are kept, in days.
+
+        Returns:
+            Snippets by name.
         """
         themas = self.themas if themas is None else themas
         groups = self.groups if groups is None else groups

@@ -66,10 +66,6 @@ class EspeakNg:
         """Names voice and settings."""
         return f"espeak-ng {self._voice} {self._words_per_minute} {self._pitch}"
 
-    def available(self) -> bool:
-        """Whether the program is on the path."""
-        return shutil.which(self._program) is not None
-
     def speak(self, text: str) -> tuple[NDArray[np.float32], int]:
         """Say ``text``; see :class:`Speaker`.
 

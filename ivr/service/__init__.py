@@ -1,4 +1,4 @@
-"""The running service: what is joined, how it starts, recovers and stops, and its supervisor.
+"""The running service: its parts joined, its start, drain and stop, its supervisor, its check.
 
 The only room that names concrete adapters.
 """

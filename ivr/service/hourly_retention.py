@@ -13,7 +13,7 @@ from ivr.contacts.store import ContactStore
 from ivr.errors import WegwijsError
 from ivr.files.home import Home
 
-_log = structlog.get_logger("wegwijs.retention")
+_log = structlog.get_logger("wegwijs.service")
 
 _RETENTION_SECONDS = 3600.0
 

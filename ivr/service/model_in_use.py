@@ -13,7 +13,7 @@ from intent.errors import IntentError
 from intent.registry import Registry
 from ivr.errors import WegwijsError
 
-_log = structlog.get_logger("wegwijs.model")
+_log = structlog.get_logger("wegwijs.service")
 
 _LOOK_SECONDS = 2.0
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -17,7 +17,7 @@ from ivr.contacts.writer import ContactWriter
 from ivr.files.home import Home
 from ivr.service.wiring import join, register_url, utc_now
 
-_log = structlog.get_logger("wegwijs.phone")
+_log = structlog.get_logger("wegwijs.service")
 
 CLOSE_SECONDS = 10.0
 """How long the last records may take to be committed when the process ends."""
@@ -86,7 +86,11 @@ class Phone:
         parts.engine.start()
         for work in (parts.engine.watch(), parts.model.watch(), parts.retention.run()):
             self._tasks.append(asyncio.create_task(work))
-        _log.info("ready", **asdict(self.started))
+        _log.info(
+            "ready",
+            http_port=parts.status_port.port,
+            sip_ports=dict(parts.telephony.ports),
+        )
 
     @property
     def started(self) -> Started:

@@ -37,7 +37,7 @@ def catalogue_of(config: Config) -> Catalogue:
 
 
 def sip_settings(config: Config) -> SipSettings:
-    """Translate ``[sip]``."""
+    """What ``[sip]`` and ``service.max_calls`` mean to the SIP stack."""
     sip = config.sip
     first, _, last = sip.rtp_ports.partition("-")
     return SipSettings(
@@ -64,6 +64,12 @@ def sip_settings(config: Config) -> SipSettings:
 def prompt_book(config: Config, catalogue: Catalogue, home: Home, hours_text: str) -> PromptBook:
     """The prompts of a line with these hours.
 
+    Args:
+        config: Checked.
+        catalogue: Names the themas and groups.
+        home: Keeps the prepared recordings.
+        hours_text: Opening hours as a phrase; empty when they are not said.
+
     Raises:
         PromptError: They cannot be prepared.
     """
@@ -79,7 +85,7 @@ def prompt_book(config: Config, catalogue: Catalogue, home: Home, hours_text: st
 
 
 def refuse_missing_prompts(lines: Iterable[Line]) -> None:
-    """A prompt that is not what the operator wants must not be found out by callers.
+    """Refuse to start with a prompt that is not what the operator wants.
 
     Raises:
         PromptError: A recording cannot be used, or a prompt cannot be said at all.

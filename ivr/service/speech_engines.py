@@ -11,7 +11,8 @@ from asr.errors import AsrError
 from asr.models.files import embedded_model_dir
 from asr.models.store import ResolvedModel, resolve_model
 from asr.recogniser import SpeechEngine
-from ivr.config.schema import Config, RecognitionSection, SecondSection
+from ivr.config.recognition import RecognitionSection, SecondSection
+from ivr.config.schema import Config
 from ivr.errors import ConfigError
 from ivr.files.home import Home
 

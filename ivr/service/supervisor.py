@@ -14,18 +14,18 @@ from pathlib import Path
 
 import structlog
 
-from ivr.config.schema import load_config
+from ivr.config.loading import load_config
 from ivr.errors import TelephonyError
 from ivr.files.home import Home
 from ivr.monitoring.log import configure_logging
 from ivr.service.phone import run_phone
 
-_log = structlog.get_logger("wegwijs.serve")
+_log = structlog.get_logger("wegwijs.service")
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 10.0
 _HEALTHY_SECONDS = 60.0
-"""A process that lived so long did not die of its configuration: the waits start over."""
+"""A process that ran so long did not end because of its configuration: the waits start over."""
 _WRONG = 1
 """Exit code of a phone process that cannot start: starting it again would not help."""
 _LIFELINE = "WEGWIJS_LIFELINE_FD"
@@ -57,10 +57,11 @@ def phone_process(config_path: Path, home: Path) -> int:
 
 
 def _drain_without_supervisor() -> None:
-    """Let this phone end its calls in peace, as on SIGTERM, when its supervisor is killed.
+    """Let this phone drain, as on SIGTERM, when its supervisor is killed.
 
-    Else it would hold the home folder and the ports for ever, out of everyone's reach. The kernel
-    closes a pipe once; its signal for a parent's death may come twice, and two mean haste.
+    Else it would go on holding the home folder and the ports, and nothing would end it. A pipe is
+    closed once; the kernel's signal for a parent's death may come twice, and a second signal ends
+    calls at once.
     """
     lifeline = os.environ.pop(_LIFELINE, None)
     if lifeline is None:
@@ -114,7 +115,7 @@ def serve(config_path: Path, home: Path) -> int:
             return 0 if code == 0 else 1
         if time.monotonic() - began > _HEALTHY_SECONDS:
             wait_seconds = _FIRST_WAIT_SECONDS
-        _log.error("phone_died", code=code, again_in_seconds=wait_seconds)
+        _log.error("phone_died", exit_code=code, again_in_seconds=wait_seconds)
         if stopping.wait(wait_seconds):
             return 1
         wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ivr.audio.levels import SILENCE_DBFS, rms_dbfs
-from tests.unit.audio.signals import Line, hiss, key, silence, voice
+from ivr.audio.levels import SILENCE_DBFS
+from tests.unit.audio.signals import Line, hiss, key, level_dbfs, silence, voice
 
 Pcm = NDArray[np.int16]
 
@@ -168,10 +168,11 @@ def test_halving_the_samples_takes_six_db(pcm: Pcm, halvings: int) -> None:
     """
     even = (pcm // 2**halvings * 2**halvings).astype(np.int16)
     quiet = (even // 2**halvings).astype(np.int16)
-    loud_level, quiet_level = rms_dbfs(even), rms_dbfs(quiet)
+    loud_level, quiet_level = level_dbfs(even), level_dbfs(quiet)
 
     if quiet_level > SILENCE_DBFS:
         assert abs(loud_level - quiet_level - 6.0206 * halvings) < 0.01
     assert SILENCE_DBFS <= quiet_level <= loud_level <= 0.001
-    assert abs(rms_dbfs(np.concatenate([even, even])) - loud_level) < 1e-6
-    assert rms_dbfs(even[::-1]) == loud_level or abs(rms_dbfs(even[::-1]) - loud_level) < 1e-6
+    # Levels are of single precision.
+    assert abs(level_dbfs(np.concatenate([even, even])) - loud_level) < 1e-4
+    assert abs(level_dbfs(even[::-1]) - loud_level) < 1e-4

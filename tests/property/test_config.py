@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.call.rules import Costs, Pauses, Timers
-from ivr.config.schema import Config, parse_config
+from ivr.config.loading import parse_config
+from ivr.config.schema import Config
 from ivr.errors import ConfigError, ConfigErrors
 from tests.config_fields import fields_of
 

@@ -13,7 +13,9 @@ from pydantic import BaseModel
 
 from docs import generate as docs
 from ivr.commands.cli import make_parser
-from ivr.config.schema import BreakerSection, Config, SecondSection, load_config
+from ivr.config.loading import load_config
+from ivr.config.recognition import BreakerSection, SecondSection
+from ivr.config.schema import Config
 from ivr.files.embedded import example_config
 
 ROOT = Path(__file__).resolve().parent.parent.parent

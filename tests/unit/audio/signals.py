@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ivr.audio.core import AudioCore, AudioSettings
 from ivr.audio.dtmf import COLUMN_HZ, KEYS, ROW_HZ
 from ivr.audio.frames import FRAME_OCTETS, FRAME_SAMPLES, SAMPLE_RATE_HZ, FrameMatrix, FrameSlot
+from ivr.audio.levels import FULL_SCALE, power_dbfs
 from ivr.ports import AudioEvent, InbandDigit, SpeechStarted, UtteranceEnded
 
 Pcm = NDArray[np.int16]
@@ -30,6 +31,12 @@ def at_level(samples: NDArray[np.floating], dbfs: float) -> NDArray[np.floating]
     """Scale to an RMS level."""
     rms = float(np.sqrt(np.mean(samples * samples)))
     return samples * (10 ** (dbfs / 20) / rms)
+
+
+def level_dbfs(pcm: Pcm) -> float:
+    """Plain level of a stretch of audio; an empty one is silence."""
+    power = np.mean(np.square(pcm / FULL_SCALE)) if len(pcm) else 0.0
+    return float(power_dbfs(np.array([power], dtype=np.float32))[0])
 
 
 def silence(seconds: float) -> Pcm:

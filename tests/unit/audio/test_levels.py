@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ivr.audio.levels import SILENCE_DBFS, NoiseFloor, rms_dbfs, weighted_dbfs
-from tests.unit.audio.signals import moments, silence, to_pcm
+from ivr.audio.levels import SILENCE_DBFS, NoiseFloor, weighted_dbfs
+from tests.unit.audio.signals import level_dbfs, moments, silence, to_pcm
 
 
 def weighted(samples: NDArray[np.floating]) -> float:
@@ -20,7 +20,7 @@ def test_full_scale_square_wave_is_zero_dbfs() -> None:
     """
     square = np.tile(np.array([32767, -32768], dtype=np.int16), 80)
 
-    assert pytest.approx(0.0, abs=0.01) == rms_dbfs(square)
+    assert pytest.approx(0.0, abs=0.01) == level_dbfs(square)
 
 
 def test_full_scale_sine_is_three_db_less() -> None:
@@ -29,7 +29,7 @@ def test_full_scale_sine_is_three_db_less() -> None:
     """
     sine = to_pcm(0.9999 * np.sin(2 * np.pi * 1000 * moments(0.1)))
 
-    assert pytest.approx(-3.01, abs=0.02) == rms_dbfs(sine)
+    assert pytest.approx(-3.01, abs=0.02) == level_dbfs(sine)
 
 
 @pytest.mark.parametrize("pcm", [silence(0), silence(0.02)])
@@ -37,7 +37,7 @@ def test_digital_silence_has_a_level(pcm: NDArray[np.int16]) -> None:
     """
     No infinities: silence is the lowest level there is.
     """
-    assert SILENCE_DBFS == rms_dbfs(pcm)
+    assert SILENCE_DBFS == level_dbfs(pcm)
 
 
 def test_weighting_ignores_dc_and_turns_hum_down() -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ivr.commands.check import Weight, check
-from ivr.config.advice import oddities
-from ivr.config.schema import load_config
+from ivr.config.advice import advice_on
+from ivr.config.loading import load_config
 from ivr.files.embedded import embedded_dir
 from ivr.files.home import Home
+from ivr.service.findings.check import check
+from ivr.service.findings.finding import Weight
 
 ODD = {
     "sip.blocked_callers": '[sip]\nblocked_callers = ["0470123456", "*"]\n',
@@ -36,7 +37,7 @@ def advice(folder: Path, text: str) -> list[str]:
     """What is odd about a configuration of this text."""
     file = folder / "wegwijs.toml"
     file.write_text(text, encoding="utf-8")
-    return [str(odd) for odd in oddities(load_config(file), file)]
+    return [str(odd) for odd in advice_on(load_config(file), file)]
 
 
 @pytest.mark.parametrize("key", ODD)
@@ -73,7 +74,7 @@ def test_example_configuration_is_not_odd() -> None:
     """
     example = embedded_dir("sip_config") / "wegwijs.toml"
 
-    assert [] == list(oddities(load_config(example), example))
+    assert [] == list(advice_on(load_config(example), example))
 
 
 def test_check_tells_it_as_advice(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ivr.call.rules import Costs, Mode, Pauses, Target, Timers, TransferMethod
-from ivr.config.schema import Config, load_config, parse_config
+from ivr.config.loading import load_config, parse_config
+from ivr.config.schema import Config
 from ivr.errors import ConfigError, ConfigErrors
 from tests.config_fields import fields_of
 

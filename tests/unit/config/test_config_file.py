@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ivr.call.rules import Costs, Pauses, Timers
-from ivr.config.schema import Config, load_config
+from ivr.config.loading import load_config
+from ivr.config.schema import Config
 from ivr.errors import ConfigErrors
 from tests.config_fields import fields_of
 

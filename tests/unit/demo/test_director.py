@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from ivr.demo.director import SAYINGS_MOST, Act, DeafDirector, Deed, Director
+from ivr.demo.director import SAYINGS_MOST, Act, ActKind, Director, PromptDirector
 from ivr.demo.errors import DemoUsageError
 from ivr.demo.speech import check_digits, write_question
 
 LATER = 60.0
 
 
-def _deeds(director: Director, *states: str) -> list[Deed]:
+def _acts(director: Director, *states: str) -> list[Act]:
     """What the caller does when each state lasts long."""
-    deeds = []
+    acts = []
     for number, state in enumerate(states):
         director.entered(state, number * LATER)
-        deed = director.due(number * LATER + LATER / 2)
-        if deed is not None:
-            deeds.append(deed)
-    return deeds
+        act = director.due(number * LATER + LATER / 2)
+        if act is not None:
+            acts.append(act)
+    return acts
 
 
 def test_a_caller_with_keys_opens_the_menu_and_presses_one_key_in_each() -> None:
@@ -30,19 +30,18 @@ def test_a_caller_with_keys_opens_the_menu_and_presses_one_key_in_each() -> None
     """
     director = Director(speaks=False, digits="92")
 
-    deeds = _deeds(director, "greeting", "menu", "menu", "announcing")
+    acts = _acts(director, "greeting", "menu", "menu", "menu", "announcing")
 
-    assert [Deed(Act.PRESS, key) for key in "192"] == deeds
-    assert "" == director.left
+    assert [Act(ActKind.PRESS, key) for key in "192"] == acts
 
 
 def test_key_nought_is_pressed_in_the_greeting() -> None:
     """
     A human is reached without the menu.
     """
-    deeds = _deeds(Director(speaks=False, digits="0"), "greeting", "announcing")
+    acts = _acts(Director(speaks=False, digits="0"), "greeting", "announcing")
 
-    assert [Deed(Act.PRESS, "0")] == deeds
+    assert [Act(ActKind.PRESS, "0")] == acts
 
 
 def test_a_speaking_caller_waits_until_the_service_listens() -> None:
@@ -51,18 +50,18 @@ def test_a_speaking_caller_waits_until_the_service_listens() -> None:
     """
     director = Director(speaks=True, digits="3")
 
-    deeds = _deeds(director, "greeting", "prompting", "listening", "deciding", "menu")
+    acts = _acts(director, "greeting", "prompting", "listening", "deciding", "menu")
 
-    assert [Deed(Act.SAY), Deed(Act.PRESS, "3")] == deeds
+    assert [Act(ActKind.SAY), Act(ActKind.PRESS, "3")] == acts
 
 
 def test_a_caller_says_it_again_a_bounded_number_of_times() -> None:
     """
     Whoever is asked again says it again, but not for ever.
     """
-    deeds = _deeds(Director(speaks=True, digits=""), *["listening"] * 10)
+    acts = _acts(Director(speaks=True, digits=""), *["listening"] * 10)
 
-    assert [Deed(Act.SAY)] * SAYINGS_MOST == deeds
+    assert [Act(ActKind.SAY)] * SAYINGS_MOST == acts
 
 
 def test_what_was_planned_for_a_state_is_off_when_it_is_left() -> None:
@@ -84,18 +83,18 @@ def test_nothing_is_done_before_its_time() -> None:
     director.entered("menu", 0.0)
 
     assert director.due(0.2) is None
-    assert Deed(Act.PRESS, "1") == director.due(5.0)
+    assert Act(ActKind.PRESS, "1") == director.due(5.0)
 
 
 def test_a_caller_without_states_speaks_then_presses_then_is_silent() -> None:
     """
-    One deed after each prompt.
+    One act after each prompt.
     """
-    director = DeafDirector(speaks=True, digits="12")
+    director = PromptDirector(speaks=True, digits="12")
 
-    deeds = [director.prompt_ended() for _ in range(4)]
+    acts = [director.prompt_ended() for _ in range(4)]
 
-    assert [Deed(Act.SAY), Deed(Act.PRESS, "1"), Deed(Act.PRESS, "2"), None] == deeds
+    assert [Act(ActKind.SAY), Act(ActKind.PRESS, "1"), Act(ActKind.PRESS, "2"), None] == acts
 
 
 @pytest.mark.parametrize("digits", ["", "a", "1 2", "+32", "1\n", "١"])

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.demo.script import Deed, Step, parse_step
+from ivr.demo.script import Step, StepKind, parse_step
 
 
 @pytest.mark.parametrize(
     ("text", "step"),
     [
-        ("say:vraag.wav", Step(Deed.SAY, "vraag.wav")),
-        ("say:a@b/vraag.wav@2.5", Step(Deed.SAY, "a@b/vraag.wav", 2.5)),
-        ("say:a@b/vraag.wav", Step(Deed.SAY, "a@b/vraag.wav")),
-        ("digits:1#", Step(Deed.DIGITS, "1#")),
-        ("digits:0@3", Step(Deed.DIGITS, "0", 3.0)),
-        ("hangup", Step(Deed.HANG_UP)),
-        ("hangup@10", Step(Deed.HANG_UP, "", 10.0)),
+        ("say:vraag.wav", Step(StepKind.SAY, "vraag.wav")),
+        ("say:a@b/vraag.wav@2.5", Step(StepKind.SAY, "a@b/vraag.wav", 2.5)),
+        ("say:a@b/vraag.wav", Step(StepKind.SAY, "a@b/vraag.wav")),
+        ("digits:1#", Step(StepKind.DIGITS, "1#")),
+        ("digits:0@3", Step(StepKind.DIGITS, "0", 3.0)),
+        ("hangup", Step(StepKind.HANG_UP)),
+        ("hangup@10", Step(StepKind.HANG_UP, "", 10.0)),
     ],
 )
 def test_step(text: str, step: Step) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from intent.registry import Registry
-from ivr.commands.check import Weight, check
 from ivr.files.embedded import embedded_dir
 from ivr.files.home import Home
 from ivr.learning.catalogue_gaps import thema_gaps
+from ivr.service.findings.check import check
+from ivr.service.findings.finding import Weight
 
 
 def test_gaps_are_told_from_both_sides(tmp_path: Path) -> None:

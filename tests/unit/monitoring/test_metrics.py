@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ivr.audio.core import AudioCounters
+from ivr.audio.ticker import TickCounters
 from ivr.call.states import CallState, Outcome
 from ivr.contacts.writer import WriterCounters
 from ivr.engine.breaker import BreakerState
@@ -93,7 +94,7 @@ def test_speech_engines_are_scraped(registry: CollectorRegistry) -> None:
     )
     registry.register(
         ComponentMetrics(
-            audio=lambda: AudioCounters(0, 0, 0, 0, 0, 0, 0.0, ()),
+            audio=lambda: AudioCounters(0, 0, 0, TickCounters(0, 0, 0, 0.0, ())),
             writer=lambda: WriterCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, True),
             recognition=lambda: recognition,
             ready=lambda: True,

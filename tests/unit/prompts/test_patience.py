@@ -12,7 +12,8 @@ from ivr.call import events as ev
 from ivr.call.machine import CallMachine
 from ivr.call.prompts import Prompt
 from ivr.call.states import CallState
-from ivr.config.schema import Config, LineSection
+from ivr.config.lines import LineSection
+from ivr.config.schema import Config
 from ivr.files.embedded import embedded_dir
 from ivr.lines.rules import call_rules
 from ivr.prompts.book import PromptBook

@@ -16,7 +16,8 @@ import pytest
 from asr.errors import AsrError
 from asr.models.files import embedded_model_dir
 from ivr.audio.recording import write
-from ivr.config.schema import Config, parse_config
+from ivr.config.loading import parse_config
+from ivr.config.schema import Config
 from ivr.engine.breaker import BreakerState
 from ivr.engine.register import Recorded
 from ivr.files.home import Home
