@@ -28,7 +28,7 @@ from ivr.engine.turns import Turns
 from ivr.errors import WegwijsError
 from ivr.lines.line import Line
 
-_log = structlog.get_logger("wegwijs.call")
+_log = structlog.get_logger("wegwijs.engine")
 
 _FORGET_SECONDS = 10.0
 """A leg that was told to hang up and does not say so is forgotten after this."""

@@ -17,7 +17,7 @@ from ivr.engine.checked import HEARD_NOTHING
 from ivr.engine.pooled import BUSY
 from ivr.ports import Pcm, Recognised, Recognition, TurnListener, TurnRecogniser
 
-_log = structlog.get_logger("wegwijs.recognition")
+_log = structlog.get_logger("wegwijs.engine")
 
 SUSPENDED = "recogniser_suspended"
 """Code of a turn for which the engine was not asked, because its breaker is not closed."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-_log = structlog.get_logger("wegwijs.workers")
+_log = structlog.get_logger("wegwijs.engine")
 
 
 class Threads(Protocol):

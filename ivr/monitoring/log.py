@@ -46,7 +46,7 @@ JUDGED: Final[Mapping[str, str]] = MappingProxyType(
         "old": "State that a call comes from: a word of our code.",
         "os_error": "The operating system's words for an error number; it names no file.",
         "outcome": "How a call ended: a word of our code.",
-        "ports": "Port by transport on which calls are taken.",
+        "pjsip_error": "Status number of the SIP library.",
         "problem": "Text of an error of the contact register, which is made of the database's "
         "place and the driver's code, never of a record or a password; or a class's name.",
         "reason": "Why a call ended so: a code of ours.",

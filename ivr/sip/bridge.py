@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pjsua2 as pj
+import structlog
 
 from ivr.sip.media import active_audio, add_headers, destroy_call_later
 from ivr.sip.owner import OwnerThread, guarded
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.sip")
 
 # Belgian ringing tone: 425 Hz, one second in four (ITU-T E.180, supplement 2).
 _RINGING_HZ: Final = 425

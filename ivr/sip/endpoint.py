@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Final
+
+import structlog
 
 from ivr.ports import Leg
 from ivr.sip import message
@@ -19,7 +20,7 @@ from ivr.sip.owner import OwnerThread, guarded
 from ivr.sip.runtime import Runtime
 from ivr.sip.settings import SipSettings
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.sip")
 
 _ALIVE_SECONDS: Final = 1.0
 _GOODBYE_SECONDS: Final = 1.0
@@ -97,7 +98,7 @@ class PjsuaTelephony:
             ) from None
         # The library's threads must not meet an interpreter that is gone.
         atexit.register(self.stop)
-        log.info("telephony started", extra={"ports": self.ports})
+        _log.info("telephony_started", sip_ports=self.ports)
 
     def stop(self) -> None:
         """See :class:`ivr.ports.Telephony`."""
@@ -106,7 +107,7 @@ class PjsuaTelephony:
         self._stopped = True
         atexit.unregister(self.stop)
         if not self._owner.stop(_STOP_SECONDS):
-            log.error("the telephony thread did not end in time and is left behind")
+            _log.error("telephony_thread_left_behind")
 
     def is_alive(self) -> bool:
         """See :class:`ivr.ports.Telephony`."""
@@ -134,10 +135,11 @@ class PjsuaTelephony:
         if status not in _SHOWN_REFUSALS or not invite:
             return
         if status in _OUR_FAULTS:
-            log.error(
-                "a call is refused: the library could not prepare its sound; if another program "
-                "holds the ports of sip.rtp_ports (see 'ss -lup'), end it or choose others",
-                extra={"status": status},
+            _log.error(
+                "no_sound_for_call",
+                status=status,
+                remedy="if another program holds the ports of sip.rtp_ports (see 'ss -lup'), end "
+                "it or choose others",
             )
         # Only what the caller was told counts: no other refusal is about codecs.
         leg = RefusedLeg(self._read(invite), self._loop, status, codecs_in_common=status != 488)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pjsua2 as pj
+import structlog
 
 from ivr.ports import (
     DigitPressed,
@@ -32,7 +32,7 @@ from ivr.sip.playback import Playback
 from ivr.sip.runtime import Runtime
 from ivr.sip.transfers import Transfers
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.sip")
 
 LEAD_IN_SECONDS: Final = 0.2
 """Silence before a leg's first prompt: the peer's jitter buffer and NAT settle meanwhile."""
@@ -174,9 +174,8 @@ class PjsuaLeg(LegBase):
         except pj.Error as error:
             if self._gone:
                 return
-            log.warning(
-                "a response could not be sent; the leg ends",
-                extra={"leg": self._number, "status": status, "error": error.status},
+            _log.warning(
+                "response_unsent", leg=self._number, status=status, pjsip_error=error.status
             )
             retry_after = str(self._runtime.retry_after_seconds)
             self._end(pj.PJSIP_SC_SERVICE_UNAVAILABLE, {"Retry-After": retry_after})
@@ -260,7 +259,7 @@ class PjsuaLeg(LegBase):
     def _claim_slot(self) -> bool:
         slot = self._matrix.claim()
         if slot is None:
-            log.error("no frame slot is free; the matrix must hold max_calls slots")
+            _log.error("no_frame_slot_free", leg=self._number)
             self._end(pj.PJSIP_SC_SERVICE_UNAVAILABLE, {})
             return False
         self._slot = slot
@@ -275,7 +274,7 @@ class PjsuaLeg(LegBase):
             self._emit(MediaReady(self._slot.index))
 
     def _vanished(self) -> None:
-        log.error("a call ended without notice", extra={"leg": self._number})
+        _log.error("leg_lost", leg=self._number)
         self._clean_up(pj.PJSIP_SC_REQUEST_TIMEOUT)
 
     def _sink(self) -> Any:
@@ -284,7 +283,7 @@ class PjsuaLeg(LegBase):
     def _play(self, wavs: tuple[Path, ...], token: int) -> None:
         self._stop_playing()
         if self._slot is None or self._ready_at is None:
-            log.warning("nothing is played before the media flows", extra={"leg": self._number})
+            _log.warning("played_before_media", leg=self._number)
             return
         self._playback = Playback(
             self._owner,

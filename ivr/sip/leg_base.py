@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import structlog
 
 from ivr.ports import HungUp, LegEvent, TransferMethod
 from ivr.sip import message
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.sip")
 
 
 class LegBase:
@@ -45,9 +46,8 @@ class LegBase:
             self.listener(event)
         except Exception as error:
             # By type only: the text of an exception may hold what a caller said or pressed.
-            log.error(
-                "a leg's listener failed",
-                extra={"error": type(error).__name__, "event_type": type(event).__name__},
+            _log.error(
+                "listener_failed", error=type(error).__name__, event_type=type(event).__name__
             )
 
 

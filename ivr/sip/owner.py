@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import math
 import threading
 import time
@@ -13,7 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
-log = logging.getLogger(__name__)
+import structlog
+
+_log = structlog.get_logger("wegwijs.sip")
 
 POLL_MS: Final = 5
 """Longest wait for SIP: a queued command waits for this at most."""
@@ -184,11 +185,9 @@ def guarded(action: Callable[[], None]) -> None:
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
-        log.error(
-            "an error in the telephony thread was contained",
-            extra={
-                "error": type(error).__name__,
-                "file": trace.tb_frame.f_code.co_filename if trace else "",
-                "line_number": trace.tb_lineno if trace else 0,
-            },
+        _log.error(
+            "telephony_thread_failed",
+            error=type(error).__name__,
+            file=trace.tb_frame.f_code.co_filename if trace else "",
+            line_number=trace.tb_lineno if trace else 0,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 import wave
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pjsua2 as pj
+import structlog
 
 from ivr.sip.audio_port import FrameSlot
 from ivr.sip.owner import OwnerThread, Timer, destroy, guarded
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.sip")
 
 FRAME_SECONDS: Final = 0.02
 _FRAME_SAMPLES: Final = 160
@@ -40,9 +40,11 @@ def playable_frames(path: Path) -> int | None:
         return _frames_of(str(path), path.stat().st_mtime_ns) or None
     except (OSError, ValueError, EOFError, wave.Error) as error:
         # A prompt's path is ours: it holds nothing of a caller.
-        log.error(
-            "a prompt cannot be played; replace it by an 8 kHz mono 16-bit WAV",
-            extra={"file": str(path), "error": str(error) or type(error).__name__},
+        _log.error(
+            "prompt_unreadable",
+            file=str(path),
+            error=type(error).__name__,
+            remedy="replace it by an 8 kHz mono 16-bit WAV",
         )
         return None
 
@@ -113,10 +115,7 @@ class Playback:
             try:
                 player.createPlayer(str(wav), pj.PJMEDIA_FILE_NO_LOOP)
             except pj.Error as error:
-                log.error(
-                    "a prompt cannot be played",
-                    extra={"file": str(wav), "error": f"pjsip error {error.status}"},
-                )
+                _log.error("prompt_unplayable", file=str(wav), pjsip_error=error.status)
                 destroy(player)
                 continue
             self._player = player

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import resource
 import sys
@@ -13,13 +12,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pjsua2 as pj
+import structlog
 
 from ivr.sip import native
 from ivr.sip.errors import LibraryError, PortInUseError
 from ivr.sip.owner import destroy, guarded
 from ivr.sip.settings import PORTS_PER_LEG, SipSettings, Srtp
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.sip")
 
 # pjlib's error numbers: those of the system start here (pj/errno.h, PJ_ERRNO_START_SYS).
 _SYSTEM_ERRORS_FROM: Final = 120_000
@@ -67,11 +67,11 @@ class _Account(pj.Account):
     def onRegState(self, prm: Any) -> None:
         self.registrar_answers += 1
         if prm.code // 100 != 2:
-            log.error("the registrar refused us or is silent", extra={"status": prm.code})
+            _log.error("registration_failed", status=prm.code)
         elif prm.expiration > 0:
-            log.info("registered", extra={"seconds": prm.expiration})
+            _log.info("registered", seconds=prm.expiration)
         else:
-            log.info("the registration was taken back")
+            _log.info("unregistered")
 
     def onInstantMessage(self, prm: Any) -> None:
         """Take no text messages: nobody would read them."""
@@ -199,7 +199,8 @@ class Runtime:
                     if error.status != _BUSY:
                         return  # the registrar never took us
             self.poll(_REGISTRAR_POLL_MS)
-        log.warning("the registrar does not answer; it keeps us until we expire there")
+        # It keeps us until we expire there.
+        _log.warning("registrar_silent_at_end")
 
     def close(self) -> None:
         """End the endpoint; safe after a failed :meth:`open`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 import pjsua2 as pj
+import structlog
 
 from ivr.ports import LegEvent, TargetHungUp, TransferMethod, TransferProgress
 from ivr.sip import message
@@ -18,7 +18,7 @@ from ivr.sip.owner import OwnerThread, Timer, guarded
 from ivr.sip.refer import ReferLedger
 from ivr.sip.runtime import Runtime
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger("wegwijs.sip")
 
 _LOOK_SECONDS: Final = 0.1
 _LOOKS: Final = 20
@@ -128,7 +128,7 @@ class Transfers:
         if transaction.state == pj.PJSIP_TSX_STATE_CALLING:
             self._refers.sent(cseq)
             if not self._runtime.helpers.guard_refer(transaction.pjTransaction):
-                log.warning("a lost REFER would end its call", extra={"leg": self._number})
+                _log.warning("refer_unguarded", leg=self._number)
         elif transaction.state >= pj.PJSIP_TSX_STATE_COMPLETED and transaction.statusCode >= 200:
             unsubscribed = state.type == pj.PJSIP_EVENT_RX_MSG and (
                 (message.header(state.src.rdata.wholeMsg, "Refer-Sub") or "").lower() == "false"
@@ -146,7 +146,7 @@ class Transfers:
         if packets is None or packets != before:
             send()
         elif looks == 0:
-            log.info("the caller did not come back from a transfer", extra={"leg": self._number})
+            _log.info("caller_did_not_return", leg=self._number)
             self._on_left()
         else:
             self._returning = self._owner.call_later(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from tests.sip.stage import FakeStage, PjsuaStage, Stage
 
@@ -97,3 +99,10 @@ def tone(file: Path, seconds: float) -> Path:
         wav.setframerate(8000)
         wav.writeframes(tone.astype("<i2").tobytes())
     return file
+
+
+@pytest.fixture
+def logged() -> Iterator[Sequence[EventDict]]:
+    """The lines that are logged from here on, of every thread."""
+    with capture_logs() as lines:
+        yield lines

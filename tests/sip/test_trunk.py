@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from structlog.typing import EventDict
 
 from ivr.ports import MediaReady, TransferMethod, TransferProgress
 from ivr.sip import endpoint
@@ -24,12 +24,6 @@ def carrier(folder: Path, *steps: str | list[str]) -> Sipp:
     """A SIPp that plays the carrier."""
     scenario = sip.write(folder, "carrier", *steps)
     return Sipp(folder, "-sf", str(scenario), "-m", "1", "-key", "rtp", "9", name="carrier")
-
-
-@pytest.fixture(autouse=True)
-def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """The registrar's answers are told in the log."""
-    caplog.set_level(logging.INFO)
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def registered_at(sipp: Sipp) -> Trunk:
 
 @pytest.mark.usefixtures("patient_end")
 def test_registers_with_password_and_leaves(
-    own_stage: Callable[..., PjsuaStage], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path, logged: Sequence[EventDict]
 ) -> None:
     """
     The challenge is answered, and the end takes the registration back, though the registrar wants
@@ -70,12 +64,12 @@ def test_registers_with_password_and_leaves(
     ) as sipp:
         wait_until_bound(sipp.port)
         stage = own_stage(trunk=registered_at(sipp))
-        wait_until(lambda: "registered" in caplog.messages)
+        wait_until(lambda: "registered" in [line["event"] for line in logged])
         stage.telephony.stop()
 
         assert 0 == sipp.wait(within_seconds=WITHIN_SECONDS), sipp.errors() + sipp.messages()
         assert "geheim" not in sipp.messages()
-    assert "the registration was taken back" == caplog.messages[-1]
+    assert "unregistered" == logged[-1]["event"]
 
 
 @pytest.mark.usefixtures("patient_end")
@@ -102,7 +96,7 @@ def test_stop_amid_a_registration_takes_it_back(
 
 
 def test_silent_registrar_does_not_hold_up_the_stop(
-    own_stage: Callable[..., PjsuaStage], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path, logged: Sequence[EventDict]
 ) -> None:
     """
     The wait is bounded, and the log says what stays behind.
@@ -114,11 +108,11 @@ def test_silent_registrar_does_not_hold_up_the_stop(
         stage.telephony.stop()
 
     assert not stage.telephony.is_alive()
-    assert any("keeps us until we expire" in message for message in caplog.messages)
+    assert "registrar_silent_at_end" in [line["event"] for line in logged]
 
 
 def test_wrong_password_is_told(
-    own_stage: Callable[..., PjsuaStage], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    own_stage: Callable[..., PjsuaStage], tmp_path: Path, logged: Sequence[EventDict]
 ) -> None:
     """
     A trunk that does not take us is an error in the log, and the service ends as it should.
@@ -126,12 +120,12 @@ def test_wrong_password_is_told(
     with carrier(tmp_path, sip.wait_for("REGISTER"), sip.reply(403, first=True)) as sipp:
         wait_until_bound(sipp.port)
         stage = own_stage(trunk=registered_at(sipp))
-        wait_until(lambda: any("registrar refused" in message for message in caplog.messages))
+        wait_until(lambda: "registration_failed" in [line["event"] for line in logged])
         assert 0 == sipp.wait(within_seconds=WITHIN_SECONDS), sipp.errors()
         stage.telephony.stop()
 
-    refused = [record for record in caplog.records if "registrar refused" in record.message]
-    assert [403] == [record.__dict__["status"] for record in refused]
+    refused = [line for line in logged if line["event"] == "registration_failed"]
+    assert [403] == [line["status"] for line in refused]
 
 
 def test_bridge_goes_through_the_proxy_with_password(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from structlog.typing import EventDict
 
 from ivr.ports import (
     DigitPressed,
@@ -143,7 +144,7 @@ def test_unreadable_offer_is_shown(pjsua_stage: PjsuaStage) -> None:
 
 @pytest.mark.parametrize("offer", [sip.sdp(sip.PCMA), ""])
 def test_caller_without_ports_may_try_again(
-    own_stage: Callable[..., PjsuaStage], caplog: pytest.LogCaptureFixture, offer: str
+    own_stage: Callable[..., PjsuaStage], logged: Sequence[EventDict], offer: str
 ) -> None:
     """
     While another program holds all ports for sound, callers get 503 with Retry-After, with an
@@ -163,9 +164,9 @@ def test_caller_without_ports_may_try_again(
             stage.do(heard.leg.answer)
 
             assert HungUp(503, by_us=True) == heard.next(HungUp)
-    told = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    told = [line for line in logged if line["log_level"] in ("warning", "error")]
     assert 1 == len(told)
-    assert "0470123456" not in str(told[0].__dict__)
+    assert "0470123456" not in str(told[0])
 
     with stage.peer(OFFER, *STAYS) as heard:
         answered(stage, heard)
@@ -406,7 +407,7 @@ def test_prompt_is_heard_and_silence_is_sent_too(pjsua_stage: PjsuaStage, beep: 
 
 
 def test_unreadable_prompt_is_skipped(
-    pjsua_stage: PjsuaStage, beep: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    pjsua_stage: PjsuaStage, beep: Path, tmp_path: Path, logged: Sequence[EventDict]
 ) -> None:
     """
     A damaged or missing WAV is logged by name, and the caller goes on.
@@ -420,7 +421,7 @@ def test_unreadable_prompt_is_skipped(
         assert PlayFinished(1) == heard.next(PlayFinished)
         end(pjsua_stage, heard)
 
-    named = [record.__dict__.get("file") for record in caplog.records]
+    named = [line.get("file") for line in logged]
     assert [str(damaged), str(tmp_path / "missing.wav")] == named
 
 
@@ -435,7 +436,7 @@ def test_slots_come_back(pjsua_stage: PjsuaStage) -> None:
 
 
 def test_noise_on_the_port_harms_nobody(
-    pjsua_stage: PjsuaStage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    pjsua_stage: PjsuaStage, logged: Sequence[EventDict], capfd: pytest.CaptureFixture[str]
 ) -> None:
     """
     Random and half-made datagrams are dropped; a call works after them; no number is written
@@ -453,5 +454,5 @@ def test_noise_on_the_port_harms_nobody(
 
     wait_until(pjsua_stage.telephony.is_alive)
     written = capfd.readouterr()
-    told = "".join(str(record.__dict__) for record in caplog.records)
+    told = str(logged)
     assert "0470123456" not in written.out + written.err + told
