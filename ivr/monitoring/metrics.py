@@ -207,6 +207,14 @@ class ComponentMetrics(Collector):
         yield from _recognition(recognition)
         yield _counter("wegwijs_audio_frames", "20 ms frames processed.", audio.frames)
         yield _counter("wegwijs_audio_late_ticks", "Ticks that began late.", audio.ticks.late_ticks)
+        broken = CounterMetricFamily(
+            "wegwijs_audio_failures",
+            "What broke in the audio core and was survived: a tick, or who was told of one.",
+            labels=["what"],
+        )
+        broken.add_metric(["tick"], audio.ticks.failed_ticks)
+        broken.add_metric(["receiver"], audio.failed_calls_out)
+        yield broken
         yield HistogramMetricFamily(
             "wegwijs_audio_tick_seconds",
             "Work of one 20 ms tick over all calls.",
@@ -215,6 +223,16 @@ class ComponentMetrics(Collector):
                 ("+Inf", audio.ticks.ticks),
             ],
             sum_value=audio.ticks.tick_seconds_sum,
+        )
+        yield _gauge(
+            "wegwijs_spool_octets",
+            "Size of what waits on the disk for the contact register.",
+            float(writer.spool_octets),
+        )
+        yield _gauge(
+            "wegwijs_contact_register_up",
+            "1 while the contact register takes records.",
+            float(writer.healthy),
         )
         records = CounterMetricFamily(
             "wegwijs_contact_records", "Contact records, by what became of them.", labels=["fate"]

@@ -22,7 +22,7 @@ _START_SECONDS: Final = 20.0
 _LINGER_SECONDS: Final = 1.0
 
 
-class Engine(Protocol):
+class Polled(Protocol):
     """What the thread keeps turning: a pjsua2 endpoint."""
 
     def open(self) -> None:
@@ -61,8 +61,8 @@ class Timer:
 class OwnerThread:
     """Runs an endpoint, commands from other threads, and timers, all on one thread."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        self._engine = engine
+    def __init__(self, endpoint: Polled, name: str) -> None:
+        self._endpoint = endpoint
         self._commands: deque[Callable[[], None]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
@@ -77,7 +77,7 @@ class OwnerThread:
         """Open the endpoint on the new thread and return when it stands.
 
         Raises:
-            Exception: What ``engine.open`` raised.
+            Exception: What ``endpoint.open`` raised.
             TimeoutError: It did not come up in time.
         """
         self._thread.start()
@@ -146,7 +146,7 @@ class OwnerThread:
 
     def _run(self) -> None:
         try:
-            self._engine.open()
+            self._endpoint.open()
         except BaseException as error:
             self._failure = error
             self._close()
@@ -168,10 +168,10 @@ class OwnerThread:
             if action is not None:
                 guarded(action)
         self.destroy_due(now)
-        self._engine.poll(POLL_MS)
+        self._endpoint.poll(POLL_MS)
 
     def _close(self) -> None:
-        guarded(self._engine.close)
+        guarded(self._endpoint.close)
 
 
 def guarded(action: Callable[[], None]) -> None:

@@ -121,3 +121,27 @@ def test_speech_engines_are_scraped(registry: CollectorRegistry) -> None:
     assert 1 == value("background_passes_total", result="dropped")
     assert 3 == value("queue_depth", queue="recognition")
     assert 7 == value("queue_depth", queue="background_pass")
+
+
+def test_faults_of_the_core_and_a_register_that_is_down_are_scraped(
+    registry: CollectorRegistry,
+) -> None:
+    """
+    What is survived is a number that an alarm can watch.
+    """
+    registry.register(
+        ComponentMetrics(
+            audio=lambda: AudioCounters(0, 0, 2, TickCounters(9, 0, 3, 0.0, ())),
+            writer=lambda: WriterCounters(0, 0, 0, 0, 0, 4096, 0, 0, 0, 0, False),
+            recognition=RecognitionCounters,
+            ready=lambda: True,
+            ages=dict,
+        )
+    )
+
+    assert (3, 2, 4096, 0) == (
+        registry.get_sample_value("wegwijs_audio_failures_total", {"what": "tick"}),
+        registry.get_sample_value("wegwijs_audio_failures_total", {"what": "receiver"}),
+        registry.get_sample_value("wegwijs_spool_octets"),
+        registry.get_sample_value("wegwijs_contact_register_up"),
+    )
