@@ -250,6 +250,10 @@ def main() -> None:
 
     if not options.quick:
         with tempfile.TemporaryDirectory() as folder:
+            again = train(DATA, Path(folder)).version
+            same = float(again == classifier.version)
+            add("embedded version made again", same, "share", target=1.0, higher=True, about=again)
+        with tempfile.TemporaryDirectory() as folder:
             seconds = train_many(Path(folder), known, augmenter, 20_000)
         add("train 20,000 utterances", seconds, "CPU s", target=60.0, about="varied training rows")
     finish(outcome)

@@ -159,13 +159,14 @@ class Calibration:
             - self.scale_doubt * doubt
             + self.scale_length * log_of(max(found.words, 1) / 8.0)
         )
+        rest = [x for i, x in enumerate(found.logits.tolist()) if i not in (scope, language)]
         scores = found.logits * exp_of(min(4.0, max(-4.0, exponent)))
         scores[scope] += (
             self.scope_bias
             + self.scope_unknown * found.unknown
             + self.scope_doubt * doubt
             + self.scope_strange * found.strange
-            + self.scope_best * float(others(found.logits[None, :], scope, language).max())
+            + self.scope_best * max(rest)
         )
         scores[language] += (
             self.language_bias
@@ -223,7 +224,9 @@ class Model:
             words: Normalised; may be empty.
         """
         indices, values = self.features.vector(words)
-        score = (values[:, None] * self.weights[indices]).sum(axis=0) + self.bias
+        found = self.weights.take(indices, axis=0)
+        found *= values[:, None]
+        score = found.sum(axis=0) + self.bias
         logits = score.astype(np.float64)
         if self.embedder is not None and self.embedding_weights is not None:
             meant = self.embedder.vector(words)
