@@ -18,9 +18,7 @@ from typing import Any
 import numpy as np
 import vosk
 
-from asr.confidence import (
-    Calibration,
-)
+from asr.confidence import Calibration
 from asr.engines.vosk_model import (
     EVERYDAY_WORDS,
     REQUIRED,
@@ -29,7 +27,8 @@ from asr.engines.vosk_model import (
     model_rate_hz,
     try_apart,
 )
-from asr.engines.vosk_utterances import RATE_HZ, Decoder, VoskRecogniser
+from asr.engines.vosk_stretches import RATE_HZ
+from asr.engines.vosk_utterances import Decoder, VoskRecogniser
 from asr.errors import ModelDamagedError, RecogniserFailedError
 from asr.models.files import CHECKSUMS_FILE, verify_model
 from asr.models.record import read_record
@@ -132,7 +131,7 @@ class VoskEngine:
 
     def _give_back(self, decoder: Decoder) -> None:
         with self._lock:
-            if self._model is None or decoder.earlier_samples > _RETIRED_SAMPLES:
+            if self._model is None or decoder.fed_samples > _RETIRED_SAMPLES:
                 return
             if len(self._idle) < _IDLE_KEPT:
                 self._idle.append(decoder)
