@@ -38,7 +38,7 @@ from asr.evaluate.measure import resident_octets, stream_octets
 from asr.evaluate.summary import SURE
 from asr.models.files import embedded_model_dir
 from asr.recogniser import Engine
-from asr.training.texts import normalise
+from asr.text import normalise
 from asr.training.voices import HELD_OUT_VOICES
 from asr.transcribe import PACKET_SAMPLES, RATE_HZ
 from asr.wer import WordErrors, word_error_rate, word_errors

@@ -22,6 +22,8 @@ class EngineEntry(NamedTuple):
         extra: What to install: ``pip install wegwijs[extra]``; empty when always installed.
         is_embedded: Wegwijs carries a model for it; of the others a folder must be named.
         settings: Names of the settings that :func:`load_engine` passes on to the factory.
+        is_tried_apart: It loads an unknown model in a process of its own first, unless told not to
+            by ``check=False``.
         marks: Patterns of files; each of its models has one of them, and no other engine's has.
     """
 
@@ -31,6 +33,7 @@ class EngineEntry(NamedTuple):
     extra: str
     is_embedded: bool = False
     settings: frozenset[str] = frozenset()
+    is_tried_apart: bool = False
     marks: tuple[str, ...] = ()
 
 
@@ -41,6 +44,7 @@ ENGINES: dict[str, EngineEntry] = {
         "VoskEngine",
         "",
         is_embedded=True,
+        is_tried_apart=True,
         marks=("am/final.mdl", "final.mdl"),
     ),
     "whisper": EngineEntry(
@@ -57,6 +61,7 @@ ENGINES: dict[str, EngineEntry] = {
         "SherpaEngine",
         "sherpa",
         settings=frozenset({"threads"}),
+        is_tried_apart=True,
         marks=("*.onnx",),
     ),
 }
@@ -84,13 +89,19 @@ def _check_kind(name: str, folder: Path) -> None:
 
 
 def load_engine(
-    name: str = DEFAULT_ENGINE, model_dir: Path | None = None, **settings: str | int
+    name: str = DEFAULT_ENGINE,
+    model_dir: Path | None = None,
+    *,
+    is_trial: bool = False,
+    **settings: str | int,
 ) -> Engine:
     """Load an engine with a model.
 
     Args:
         name: One of :data:`ENGINES`.
         model_dir: The model folder; None for the embedded Dutch 8 kHz model.
+        is_trial: This process is the one that an unknown model is tried in
+            (:mod:`asr.engines.apart`).
         settings: Of this engine, for example ``threads`` or ``device``.
 
     Raises:
@@ -122,4 +133,5 @@ def load_engine(
             )
         model_dir = embedded_model_dir()
     factory = getattr(import_module(entry.module), entry.factory)
-    return cast(Engine, factory(model_dir, **settings))
+    unchecked = {"check": False} if is_trial and entry.is_tried_apart else {}
+    return cast(Engine, factory(model_dir, **settings, **unchecked))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asr.audio_files import read_speech
 from asr.errors import AsrError
-from asr.training.texts import normalise
+from asr.text import normalise
 from asr.transcribe import RATE_HZ
 
 LISTING = "utterances.tsv"

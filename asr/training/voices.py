@@ -12,11 +12,11 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from asr.text import normalise
 from asr.training.espeak import speak
 from asr.training.examples import Example, to_int16
 from asr.training.phones import GARBAGE, PHONE_IDS
 from asr.training.telephone import Surroundings, synthetic_noise
-from asr.training.texts import normalise
 
 _NAMES = """
 m1 m2 m3 m4 m5 m7 m8 f1 f2 f3 f5 adam Alex Alicia Andrea Annie antonio aunty belinda benjamin
