@@ -15,14 +15,18 @@ from enum import Enum, auto, unique
 from asr.recogniser import Word
 
 RATE_HZ = 8000
-UNHEARD_SAMPLES = 4 * RATE_HZ
-"""A stretch in which no word was heard ends after so much sound."""
-REPEATED_SAMPLES = int(0.8 * RATE_HZ)
-"""So much of its end is given to the decoder once more: a word may have begun in it. A word is
-heard 0.3 to 0.5 s after it began."""
-UNSETTLED_SAMPLES = 6 * RATE_HZ
-"""Words change back and forth, and for so long the lattice agreed to none of them: no speech does
-that, where each word is in the lattice within a second or two."""
+_CHUNK_SAMPLES = 960
+"""What the embedded model's network reads at once, 120 ms. A stretch that begins a whole number of
+chunks after the one before it is read in the same chunks, so that hardly a word comes out
+otherwise than it would without the new start."""
+UNHEARD_SAMPLES = 33 * _CHUNK_SAMPLES
+"""A stretch in which no word was heard ends after so much sound, 4 s."""
+REPEATED_SAMPLES = 7 * _CHUNK_SAMPLES
+"""So much of its end, 0.8 s, is given to the decoder once more: a word may have begun in it. A word
+is heard 0.3 to 0.5 s after it began."""
+UNSETTLED_SAMPLES = 4 * RATE_HZ
+"""For so long, 4 s, words came and went and the lattice took none of them. In speech it takes a
+word after 1 to 2.5 s; hums and buzzes that are half like speech make it wait, and grow."""
 
 
 @unique
@@ -41,7 +45,7 @@ class Stretch:
 
     Args:
         unheard_samples: Longest stretch without a word.
-        unsettled_samples: Longest time without news from the lattice while words change.
+        unsettled_samples: Longest time that the lattice may lag behind the words of the best path.
     """
 
     def __init__(
@@ -52,12 +56,14 @@ class Stretch:
         self.began = 0
         """First sample of the stretch."""
         self._settled = 0
+        self._heard: int | None = None
         self._unheard_samples = unheard_samples
         self._unsettled_samples = unsettled_samples
 
     def begin(self, at: int) -> None:
         """Begin a stretch whose first sample is ``at``."""
         self.began = self._settled = at
+        self._heard = None
 
     def look(self, now: int, best: Sequence[str], lattice: Sequence[Word]) -> Next:
         """Judge the stretch by what is heard in it now.
@@ -67,11 +73,14 @@ class Stretch:
             best: Words of the best path.
             lattice: Those that the lattice has, with times; it follows the best path.
         """
-        if best and lattice:
+        if not best:
+            waited = now - max(self.began, self._settled)
+            return Next.REPEAT_END if waited >= self._unheard_samples else Next.GO_ON
+        if self._heard is None:
+            self._heard = now
+        if lattice:
             is_all = [word.text for word in lattice] == list(best)
             until = now if is_all else int(lattice[-1].end_seconds * RATE_HZ)
             self._settled = max(self._settled, until)
-        waited = now - self._settled
-        if not best:
-            return Next.REPEAT_END if waited >= self._unheard_samples else Next.GO_ON
+        waited = now - max(self._heard, self._settled)
         return Next.KEEP_WORDS if waited >= self._unsettled_samples else Next.GO_ON

@@ -111,7 +111,7 @@ class VoskRecogniser:
         self._lattice_due = 0.0
         self._done: list[Word] = []
         self._done_alternatives: tuple[Alternative, ...] = ()
-        self._stretch.begin(0)
+        self._stretch.begin(-len(_LEAD))
         self._guesses.forget()
         self._upsampler.reset()
 
