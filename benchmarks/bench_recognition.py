@@ -36,10 +36,10 @@ from asr.evaluate import Item, Outcome, callers_of, recognise
 from asr.evaluate.items import not_dutch
 from asr.evaluate.measure import resident_octets, stream_octets
 from asr.evaluate.summary import SURE
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from asr.recogniser import SpeechEngine
-from asr.training.texts import normalise
-from asr.training.voices import HELD_OUT_VOICES
+from asr.synthetic.voices import HELD_OUT_VOICES
+from asr.text import normalise
 from asr.transcribe import PACKET_SAMPLES, RATE_HZ
 from asr.wer import WordErrors, word_error_rate, word_errors
 from benchmarks.common import (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from asr.errors import EngineUnavailableError, ModelMissingError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from asr.recogniser import SpeechEngine
 
 
@@ -22,6 +23,8 @@ class EngineEntry(NamedTuple):
         extra: What to install: ``pip install wegwijs[extra]``; empty when always installed.
         is_embedded: Wegwijs carries a model for it; of the others a folder must be named.
         settings: Names of the settings that :func:`load_engine` passes on to the factory.
+        is_tried_apart: It loads an unknown model in a process of its own first, unless told not to
+            by ``check=False``.
         marks: Patterns of files; each of its models has one of them, and no other engine's has.
     """
 
@@ -31,6 +34,7 @@ class EngineEntry(NamedTuple):
     extra: str
     is_embedded: bool = False
     settings: frozenset[str] = frozenset()
+    is_tried_apart: bool = False
     marks: tuple[str, ...] = ()
 
 
@@ -41,6 +45,7 @@ ENGINES: dict[str, EngineEntry] = {
         "VoskEngine",
         "",
         is_embedded=True,
+        is_tried_apart=True,
         marks=("am/final.mdl", "final.mdl"),
     ),
     "whisper": EngineEntry(
@@ -57,6 +62,7 @@ ENGINES: dict[str, EngineEntry] = {
         "SherpaEngine",
         "sherpa",
         settings=frozenset({"threads"}),
+        is_tried_apart=True,
         marks=("*.onnx",),
     ),
 }
@@ -99,6 +105,21 @@ def load_engine(
         ModelMissingError: There is no model in the folder, or one for another engine.
         ModelDamagedError: The model is not whole.
     """
+    return _load(name, model_dir, settings, is_trial=False)
+
+
+def load_on_trial(name: str, model_dir: Path, settings: Mapping[str, str | int]) -> SpeechEngine:
+    """Load a model that nobody vouches for, in the process that it is tried in.
+
+    Only :mod:`asr.engines.apart` calls this: the model may end the process. Arguments and errors
+    are those of :func:`load_engine`.
+    """
+    return _load(name, model_dir, settings, is_trial=True)
+
+
+def _load(
+    name: str, model_dir: Path | None, settings: Mapping[str, str | int], *, is_trial: bool
+) -> SpeechEngine:
     entry = ENGINES.get(name)
     if entry is None:
         known = ", ".join(sorted(ENGINES))
@@ -122,4 +143,5 @@ def load_engine(
             )
         model_dir = embedded_model_dir()
     factory = getattr(import_module(entry.module), entry.factory)
-    return cast(SpeechEngine, factory(model_dir, **settings))
+    unchecked = {"check": False} if is_trial and entry.is_tried_apart else {}
+    return cast(SpeechEngine, factory(model_dir, **settings, **unchecked))

@@ -30,9 +30,13 @@ class Guesses:
         """The latest stable words, and the confidence of the guess that had them."""
 
     def forget(self) -> None:
-        """Begin anew: the decoder did."""
+        """Begin anew, for another utterance."""
         self._recent.clear()
         self.last_stable = [], 0.0
+
+    def begin_stretch(self) -> None:
+        """Compare no guess with those from before: the decoder started anew."""
+        self._recent.clear()
 
     def add(
         self, done: Sequence[Word], best: Sequence[str], lattice: Sequence[Word], now: float

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asr.engines.onnx_files import OnnxFacts, read_onnx
 from asr.errors import ModelDamagedError, ModelMissingError
-from asr.models.files import verify_model
+from asr.model_files.files import verify_model
 
 REMEDY = "install it again with: wegwijs models install NAME (parakeet-v3 for example)"
 _LONGEST_TOKENS_OCTETS = 20_000_000

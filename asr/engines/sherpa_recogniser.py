@@ -3,7 +3,7 @@
 The only file that imports ``sherpa_onnx``. Which kind of model lies in the folder is read from its
 files (:mod:`asr.engines.sherpa_models`). sherpa-onnx ends the whole process when it meets a model
 it did not expect, so a model is loaded first in a process of its own
-(:mod:`asr.engines.sherpa_check`).
+(:mod:`asr.engines.apart`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import sherpa_onnx
 from sherpa_onnx.lib import _sherpa_onnx as native
 
-from asr.engines.sherpa_check import check_in_child
+from asr.engines.apart import Ending, try_apart
 from asr.engines.sherpa_models import REMEDY, Kind, SherpaModel, read_model
 from asr.engines.sherpa_streams import OfflineRecogniser, SherpaRecogniser, StreamingRecogniser
 from asr.errors import ModelDamagedError, RecogniserFailedError
@@ -50,7 +50,9 @@ class SherpaEngine:
         if threads is None:
             threads = 1 if found.kind.is_streaming else min(4, max(1, processors // 2))
         if check:
-            check_in_child(model_dir, threads)
+            trial = try_apart("sherpa", model_dir, {"threads": threads})
+            if trial.ending is not Ending.LOADED:
+                raise ModelDamagedError(model_dir, trial.sentence("sherpa-onnx"), REMEDY)
         self._found = found
         try:
             self._native: Any = _load(found, threads)

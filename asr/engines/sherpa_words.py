@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from asr.confidence import UNKNOWN_WORD
 from asr.recogniser import Word
-from asr.training.texts import normalise
+from asr.text import normalise
 
 UNMEASURED_CONFIDENCE = 0.5
 """Of a word whose model tells no probability: neither believed nor doubted."""

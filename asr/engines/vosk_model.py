@@ -6,13 +6,10 @@ process. A folder without checksums or record of ours is therefore tried in a pr
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
+from asr.engines.apart import LOADING_SECONDS, Ending, try_apart
 from asr.errors import ModelDamagedError, ModelMissingError
 
 REQUIRED = ("am/final.mdl", "final.mdl")
@@ -22,7 +19,6 @@ _PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "graph/HCLG.fst": (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"), ("HCLG.fst",)),
 }
 """The parts of a model, each with the sets of files that it may consist of."""
-_TRIAL_SECONDS = 300.0
 _ANOTHER = "restore the folder, or name another model"
 EVERYDAY_WORDS = (
     *("ik", "het", "een", "niet", "van", "voor", "wat", "hoe", "mijn", "wanneer"),
@@ -61,35 +57,15 @@ def check_language(model_dir: Path, known: int) -> None:
         )
 
 
-def try_apart(model_dir: Path, *, timeout_seconds: float = _TRIAL_SECONDS) -> None:
-    """Load a folder and let it hear a second of sound, in a process of its own.
+def check_apart(model_dir: Path, *, timeout_seconds: float = LOADING_SECONDS) -> None:
+    """Load a folder that nobody vouches for in a process of its own.
 
     Raises:
         ModelDamagedError: vosk cannot load it, crashes on it, or does not end.
     """
-    try:
-        # -P: what happens to lie in the current folder must not be imported.
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "asr.engines.vosk_recogniser", str(model_dir)],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        reason = f"vosk does not load it within {timeout_seconds:.0f} s"
-        raise ModelDamagedError(model_dir, reason, _ANOTHER) from None
-    if not done.returncode:
-        return
-    told = done.stderr.decode("utf-8", "replace")
-    if done.returncode < 0:
-        reason = f"vosk crashes on it ({signal.Signals(-done.returncode).name})"
-    elif "MemoryError" in told or "bad_alloc" in told:
-        reason = "vosk cannot load it (it asks for more memory than there is)"
-    else:
-        # A line of its log: "ERROR (VoskAPI:Read():nnet-nnet.cc:587) What is wrong"
-        errors = re.findall(r"^ERROR \([^\n]*?\) (.+)$", told, re.MULTILINE)
-        why = f" ({errors[0].strip()[:120]})" if errors else ""
-        reason = f"vosk cannot load it{why}"
-    raise ModelDamagedError(model_dir, reason, _ANOTHER)
+    trial = try_apart("vosk", model_dir, timeout_seconds=timeout_seconds)
+    if trial.ending is not Ending.LOADED:
+        raise ModelDamagedError(model_dir, trial.sentence("vosk"), _ANOTHER)
 
 
 def model_rate_hz(model_dir: Path) -> int:

@@ -6,33 +6,27 @@ build (kaldifst, pynini): it deadlocks while loading.
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import sys
 from collections import deque
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import vosk
 
-from asr.confidence import (
-    Calibration,
-)
+from asr.confidence import Calibration
 from asr.engines.vosk_model import (
     EVERYDAY_WORDS,
     REQUIRED,
+    check_apart,
     check_language,
     check_parts,
     model_rate_hz,
-    try_apart,
 )
-from asr.engines.vosk_utterances import RATE_HZ, Decoder, VoskRecogniser
+from asr.engines.vosk_stretches import RATE_HZ
+from asr.engines.vosk_utterances import Decoder, VoskRecogniser
 from asr.errors import ModelDamagedError, RecogniserFailedError
-from asr.models.files import CHECKSUMS_FILE, verify_model
-from asr.models.record import read_record
+from asr.model_files.files import CHECKSUMS_FILE, verify_model
+from asr.model_files.record import read_record
 from asr.recogniser import Capabilities
 
 CALIBRATION_FILE = "conf/confidence.json"
@@ -51,6 +45,8 @@ class VoskEngine:
         partial_interval_seconds: Audio between two partials once words were heard; until then
             every packet is looked at, so that the first words are known at once.
         n_best: Readings in a transcript; 0 for none.
+        check: Try a folder without checksums or record of ours in a process of its own first. Off
+            only in that process.
 
     Raises:
         ModelMissingError: There is no such folder, or it is not a vosk model.
@@ -59,14 +55,19 @@ class VoskEngine:
     """
 
     def __init__(
-        self, model_dir: Path, *, partial_interval_seconds: float = 0.1, n_best: int = 5
+        self,
+        model_dir: Path,
+        *,
+        partial_interval_seconds: float = 0.1,
+        n_best: int = 5,
+        check: bool = True,
     ) -> None:
         checksum = verify_model(model_dir, REQUIRED)
         check_parts(model_dir)
         self._rate_hz = model_rate_hz(model_dir)
         self.calibration = Calibration.load(model_dir / CALIBRATION_FILE)
-        if not (model_dir / CHECKSUMS_FILE).is_file() and read_record(model_dir) is None:
-            try_apart(model_dir)
+        if check and not (model_dir / CHECKSUMS_FILE).is_file() and read_record(model_dir) is None:
+            check_apart(model_dir)
         vosk.SetLogLevel(_ERRORS_ONLY)
         try:
             self._model: Any = vosk.Model(str(model_dir))
@@ -132,7 +133,7 @@ class VoskEngine:
 
     def _give_back(self, decoder: Decoder) -> None:
         with self._lock:
-            if self._model is None or decoder.earlier_samples > _RETIRED_SAMPLES:
+            if self._model is None or decoder.fed_samples > _RETIRED_SAMPLES:
                 return
             if len(self._idle) < _IDLE_KEPT:
                 self._idle.append(decoder)
@@ -142,24 +143,3 @@ class VoskEngine:
         with self._lock:
             self._idle.clear()
             self._model = None
-
-
-def _try(model_dir: Path) -> None:
-    """Load a folder that nobody vouches for and let it hear noise; ends the process if it can."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    vosk.SetLogLevel(0)
-    rate_hz = model_rate_hz(model_dir)
-    kaldi = vosk.KaldiRecognizer(vosk.Model(str(model_dir)), float(rate_hz))
-    kaldi.SetWords(True)
-    kaldi.SetPartialWords(True)
-    noise = np.random.default_rng(1).normal(0, 2000, rate_hz)
-    for part in np.array_split(noise.astype(np.int16), 5):
-        kaldi.AcceptWaveform(part.tobytes())
-        json.loads(kaldi.PartialResult())
-    kaldi.SetMaxAlternatives(2)
-    json.loads(kaldi.FinalResult())
-
-
-if __name__ == "__main__":
-    _try(Path(sys.argv[1]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asr.errors import RecogniserFailedError
-from asr.readings import Reading
+from asr.readings import NBestReading
 from asr.recogniser import Word
 
 
@@ -46,7 +46,7 @@ def words_of(result: dict[str, Any], key: str, earlier_seconds: float) -> list[W
     return words
 
 
-def readings_of(result: dict[str, Any], earlier_seconds: float) -> list[Reading]:
+def readings_of(result: dict[str, Any], earlier_seconds: float) -> list[NBestReading]:
     """Turn the n best, scored by log-likelihood, into shares of the readings returned."""
     found = result.get("alternatives", [])
     scores = np.array([float(item.get("confidence", 0.0)) for item in found])
@@ -55,6 +55,6 @@ def readings_of(result: dict[str, Any], earlier_seconds: float) -> list[Reading]
     shares = np.exp(scores - scores.max())
     shares /= shares.sum()
     return [
-        Reading(words_of(item, "result", earlier_seconds), float(share), -float(score))
+        NBestReading(words_of(item, "result", earlier_seconds), float(share), -float(score))
         for item, share, score in zip(found, shares, scores, strict=True)
     ]

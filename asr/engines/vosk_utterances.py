@@ -1,11 +1,10 @@
-"""One utterance after another over a decoder of vosk: partials, costs, the final result.
+"""One utterance after another over a decoder of vosk: partials, stretches, the final result.
 
 Knows no engine: :mod:`asr.engines.vosk_recogniser` makes the decoders and keeps idle ones.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,12 +22,12 @@ from asr.confidence import (
 from asr.engines.partials import Guesses
 from asr.engines.pause import FRAME_SAMPLES, Pause
 from asr.engines.vosk_results import parsed, readings_of, words_of
+from asr.engines.vosk_stretches import RATE_HZ, REPEATED_SAMPLES, Next, Stretch
 from asr.errors import RecogniserFailedError
-from asr.readings import alternatives_of, joined, with_confidences
+from asr.readings import alternatives_of, followed, joined, with_confidences
 from asr.recogniser import Alternative, Partial, Transcript, Word
 from asr.resample import Upsampler
 
-RATE_HZ = 8000
 _FLUSH_SECONDS = 0.45
 """Quiet given at the end: the network looks ahead 0.2 s, and Kaldi makes the part of its lattice
 that word confidences come from up to 12 outputs of 30 ms late. What the caller's own pause gave
@@ -37,16 +36,6 @@ _LEAD = np.zeros(RATE_HZ // 10, np.int16)
 """Quiet given before an utterance: who speaks at once is heard as who takes a breath first. Of all
 lengths within one chunk of the embedded model (120 ms) it is the one after which the first words
 are known earliest when speech begins with the first packet."""
-_STRETCH_SAMPLES = RATE_HZ
-"""Costs are looked at once a second of audio."""
-_DEAREST = 0.4
-"""Processor seconds a second of audio may cost. Speech costs 0.03 to 0.1; in loud noise Kaldi's
-lattice grows without end, to several seconds for each, until the decoder is reset."""
-_DEAREST_UNHEARD = 0.1
-"""While no word was heard: as much as speech may cost. In silence the lattice grows, too, and
-nothing is lost with it."""
-_GROWN = 2.5
-"""And only what costs so much more than the first second did: on a slow machine all is dear."""
 _LATTICE_SHARE = 0.02
 """How much longer the utterance is when its lattice is looked at again: every 100 ms in the first
 five seconds, less often later, since each look is at all of it."""
@@ -56,14 +45,14 @@ _UNCALIBRATED = PartialCalibration()
 
 @dataclass(slots=True)
 class Decoder:
-    """A Kaldi decoder, and what it was fed before the utterance of now.
+    """A Kaldi decoder, and how many samples it was fed, at 8000 Hz.
 
     Its clock runs on through ``Reset``: the words of a second utterance would start where the
     first one ended.
     """
 
     kaldi: Any
-    earlier_samples: int = 0
+    fed_samples: int = 0
 
 
 class VoskRecogniser:
@@ -79,10 +68,9 @@ class VoskRecogniser:
         interval_samples: int,
         n_best: int,
         calibration: Calibration | None = None,
-        clock: Callable[[], float] = time.thread_time,
+        stretch: Stretch | None = None,
     ) -> None:
         self._give_back = give_back
-        self._clock = clock
         self._calibration = calibration
         self._decoder = decoder
         self._kaldi: Any = decoder.kaldi
@@ -93,8 +81,8 @@ class VoskRecogniser:
         self._is_dirty = False
         self._is_final = False
         self._is_broken = False
-        self._samples = 0
         self._pause = Pause()
+        self._stretch = stretch or Stretch()
         self._guesses = Guesses(
             self._interval_samples / RATE_HZ, calibration.partial if calibration else _UNCALIBRATED
         )
@@ -103,24 +91,27 @@ class VoskRecogniser:
     def _begin(self) -> None:
         if self._is_dirty:
             if not self._is_final:
-                self._drop_rest()
+                with suppress(RecogniserFailedError):
+                    self._drop_rest()
             self._kaldi.Reset()
             self._kaldi.SetMaxAlternatives(0)
-            self._decoder.earlier_samples += self._samples
         self._is_dirty = False
         self._is_final = False
         self._samples = 0
+        self._waiting = np.zeros(0, np.int16)
+        """Less than a frame: what vosk gets does not depend on how the samples came."""
+        self._latest = np.zeros(0, np.int16)
+        """What is given once more when the decoder starts anew."""
+        self._earlier_samples = self._decoder.fed_samples
+        """On the decoder's clock when the utterance began."""
         self._pause.forget()
         self._since_partial = 0
         self._has_words = False
         self._lattice: list[Word] = []
         self._lattice_due = 0.0
-        self._stretch_samples = 0
-        self._stretch_seconds = 0.0
-        self._first_cost = 0.0
-        self._lost_samples = 0
-        """Up to this sample, all but the words in ``_done`` was given up."""
         self._done: list[Word] = []
+        self._done_alternatives: tuple[Alternative, ...] = ()
+        self._stretch.begin(-len(_LEAD))
         self._guesses.forget()
         self._upsampler.reset()
 
@@ -130,50 +121,31 @@ class VoskRecogniser:
         ``Reset`` keeps it for the next utterance, which is another caller's; only a final result
         drops it. Resetting first makes that result cheap.
         """
-        with suppress(RecogniserFailedError):
-            self._kaldi.Reset()
-            self._feed(np.zeros(FRAME_SAMPLES, np.int16))
-            self._final()
+        self._kaldi.Reset()
+        self._decode(np.zeros(FRAME_SAMPLES, np.int16))
+        self._final()
 
     def accept(self, pcm: NDArray[np.int16]) -> Partial | None:
-        """Take the next samples; see :meth:`asr.recogniser.Recogniser.accept`.
-
-        What costs far more time than speech does fits no Dutch reading: such a stretch is given
-        up, so that noise on one line cannot take the processor from all other callers.
-        """
-        began = self._clock()
-        partial = self._accept(pcm)
-        self._stretch_seconds += self._clock() - began
-        self._stretch_samples += len(pcm)
-        if self._stretch_samples >= _STRETCH_SAMPLES:
-            self._look_at_costs(self._stretch_seconds * RATE_HZ / self._stretch_samples)
-            self._stretch_seconds = 0.0
-            self._stretch_samples = 0
-        return partial
-
-    def _look_at_costs(self, cost: float) -> None:
-        self._first_cost = self._first_cost or cost
-        if cost > _DEAREST:
-            self._lost_samples = self._samples
-            self._start_over()
-        elif not self._has_words and cost > max(_DEAREST_UNHEARD, _GROWN * self._first_cost):
-            self._start_over()
-
-    def _start_over(self) -> None:
-        """Forget what the decoder has not finished; what it had finished stays."""
-        self._kaldi.Reset()
-        self._lattice, self._lattice_due = [], 0.0
-        self._guesses.forget()
-
-    def _accept(self, pcm: NDArray[np.int16]) -> Partial | None:
+        """Take the next samples; see :meth:`asr.recogniser.Recogniser.accept`."""
         if pcm.dtype != np.int16 or pcm.ndim != 1:
             raise RecogniserFailedError(
                 "vosk", f"wants int16 of shape (n,), got {pcm.dtype} of shape {pcm.shape}"
             )
-        if not len(pcm):
-            return None
+        if self._kaldi is None:
+            raise RecogniserFailedError("vosk", "the recogniser is closed")
+        pcm = np.concatenate([self._waiting, pcm])
+        whole = len(pcm) - len(pcm) % FRAME_SAMPLES
+        self._waiting = pcm[whole:]
+        latest: Partial | None = None
+        for start in range(0, whole, FRAME_SAMPLES):
+            latest = self._hear(pcm[start : start + FRAME_SAMPLES]) or latest
+        return latest
+
+    def _hear(self, pcm: NDArray[np.int16]) -> Partial | None:
+        """Take a frame."""
         self._feed(pcm)
         self._pause.add(pcm)
+        self._latest = np.concatenate([self._latest, pcm])[-REPEATED_SAMPLES:]
         self._since_partial += len(pcm)
         # What was heard long ago is told again each time: of a recording of an hour, less often.
         often = 1 + len(self._done) // _WORDS_OFTEN
@@ -184,13 +156,43 @@ class VoskRecogniser:
         # The best path is up to date but has no confidences; the lattice has, and comes later.
         self._kaldi.SetPartialWords(False)
         best = str(self._call("PartialResult").get("partial", "")).split()
-        if not best and not self._done:
-            return None
+        partial = self._guess(best) if best or self._done else None
+        match self._stretch.look(self._samples, best, self._lattice):
+            case Next.REPEAT_END:
+                self._start_over()
+            case Next.KEEP_WORDS:
+                self._keep_words()
+        return partial
+
+    def _guess(self, best: list[str]) -> Partial:
         self._has_words = True
         if self._samples >= self._lattice_due:
             self._lattice = self._lattice_words()
-            self._lattice_due = self._samples * (1.0 + _LATTICE_SHARE)
+            length = self._samples - self._stretch.began
+            self._lattice_due = self._samples + _LATTICE_SHARE * length
         return self._guesses.add(self._done, best, self._lattice, self._samples / RATE_HZ)
+
+    def _start_over(self) -> None:
+        """Let the decoder forget a stretch in which it heard no word, all but its end."""
+        self._drop_rest()
+        self._upsampler.reset()
+        began = self._samples - len(self._latest)
+        self._earlier_samples = self._decoder.fed_samples - began
+        self._decode(self._latest)
+        self._begin_stretch(began)
+
+    def _keep_words(self) -> None:
+        """Take the words heard as final, and let the decoder start anew after them."""
+        words, alternatives = self._final_words()
+        self._kaldi.SetMaxAlternatives(0)
+        self._done.extend(words)
+        self._done_alternatives = followed(self._done_alternatives, alternatives, self._n_best)
+        self._begin_stretch(self._samples)
+
+    def _begin_stretch(self, began: int) -> None:
+        self._stretch.begin(began)
+        self._lattice, self._lattice_due = [], 0.0
+        self._guesses.begin_stretch()
 
     def finish(self) -> Transcript:
         """End the utterance; see :meth:`asr.recogniser.Recogniser.finish`."""
@@ -200,35 +202,38 @@ class VoskRecogniser:
             self._begin()
 
     def _finish(self) -> Transcript:
+        if len(self._waiting):
+            self._feed(self._waiting)
+            self._pause.add(self._waiting)
         if not self._samples:
             return self._transcript([], ())
         missing = int(_FLUSH_SECONDS * RATE_HZ) - self._pause.samples
         if missing > 0:
             self._feed(np.zeros(missing, np.int16))
-        # Kaldi gives word confidences or n-best readings, not both: confidences come from a last
-        # look at the lattice, the readings from the final result.
-        likely = self._lattice_words()
-        if self._n_best:
-            self._kaldi.SetMaxAlternatives(self._n_best)
-            readings = readings_of(self._final(), self._earlier_seconds)
-            last = next(
-                (likely for reading in readings if joined(reading.words) == joined(likely)),
-                with_confidences(readings),
-            )
-        else:
-            readings = []
-            last = self._words(self._final(), "result")
+        last, alternatives = self._final_words()
         words = [*self._done, *last]
-        if self._lost_samples:
-            share = max(0.0, 1.0 - self._lost_samples / self._samples)
-            words = [replace(word, confidence=word.confidence * share) for word in words]
         if not joined(words) and self._guesses.last_stable[0]:
             return self._fallback()
-        if self._done or self._lost_samples or not readings:
-            return self._transcript(words, ())
         return self._transcript(
-            self._calibrated(words, readings[0].cost), alternatives_of(readings)
+            words, followed(self._done_alternatives, alternatives, self._n_best)
         )
+
+    def _final_words(self) -> tuple[list[Word], tuple[Alternative, ...]]:
+        """End the stretch: its words, calibrated, and its readings.
+
+        Kaldi gives word confidences or n-best readings, not both: confidences come from a last
+        look at the lattice, the readings from the final result.
+        """
+        likely = self._lattice_words()
+        if not self._n_best:
+            return self._words(self._final(), "result"), ()
+        self._kaldi.SetMaxAlternatives(self._n_best)
+        readings = readings_of(self._final(), self._earlier_seconds)
+        if not readings:
+            return [], ()
+        is_among = any(joined(reading.words) == joined(likely) for reading in readings)
+        words = likely if is_among else with_confidences(readings)
+        return self._calibrated(words, readings[0].cost), alternatives_of(readings)
 
     def _calibrated(self, words: list[Word], cost: float) -> list[Word]:
         """Scale all words' confidences so that together they give the calibrated one."""
@@ -267,22 +272,32 @@ class VoskRecogniser:
             self._kaldi = None
 
     def _feed(self, pcm: NDArray[np.int16]) -> None:
+        """Give the decoder the next samples of the utterance."""
+        if not self._samples:
+            self._decode(_LEAD)
+            self._earlier_samples = self._decoder.fed_samples
+        self._samples += len(pcm)
+        if self._decode(pcm):
+            words = self._words(self._call("Result"), "result")
+            self._done.extend(words)
+            if self._n_best and (text := joined(words)):
+                said = (Alternative(text, 1.0),)
+                self._done_alternatives = followed(self._done_alternatives, said, self._n_best)
+            self._stretch.begin(self._samples)
+            self._lattice, self._lattice_due = [], 0.0
+
+    def _decode(self, pcm: NDArray[np.int16]) -> bool:
+        """Let Kaldi hear samples; whether it takes the utterance for ended."""
         if self._kaldi is None:
             raise RecogniserFailedError("vosk", "the recogniser is closed")
-        fed = pcm
-        if not self._samples:
-            fed = np.concatenate([_LEAD, pcm])
-            self._decoder.earlier_samples += len(_LEAD)
-        self._samples += len(pcm)
+        self._decoder.fed_samples += len(pcm)
         self._is_dirty = True
+        self._is_final = False
         try:
-            ended = self._kaldi.AcceptWaveform(self._upsampler.feed(fed).tobytes())
+            return bool(self._kaldi.AcceptWaveform(self._upsampler.feed(pcm).tobytes()))
         except Exception:  # vosk raises nothing narrower
             self._is_broken = True
             raise RecogniserFailedError("vosk", "could not process audio") from None
-        if ended:
-            self._done.extend(self._words(self._call("Result"), "result"))
-            self._lattice, self._lattice_due = [], 0.0
 
     def _call(self, method: str) -> dict[str, Any]:
         return parsed(getattr(self._kaldi, method)())
@@ -297,7 +312,7 @@ class VoskRecogniser:
 
     @property
     def _earlier_seconds(self) -> float:
-        return self._decoder.earlier_samples / RATE_HZ
+        return self._earlier_samples / RATE_HZ
 
     def _lattice_words(self) -> list[Word]:
         self._kaldi.SetPartialWords(True)

@@ -14,8 +14,8 @@ import numpy as np
 from faster_whisper import WhisperModel
 
 from asr.errors import EngineUnavailableError, ModelDamagedError, ModelMissingError
-from asr.models.files import CHECKSUMS_FILE, verify_model
-from asr.models.identity import quick_checksum
+from asr.model_files.files import CHECKSUMS_FILE, verify_model
+from asr.model_files.identity import quick_checksum
 
 LANGUAGE = "nl"
 INSTALL = "install a Whisper model with: wegwijs models install NAME, and name its folder"

@@ -24,7 +24,7 @@ from asr.engines.whisper_model import LANGUAGE, check_folder, load_model
 from asr.errors import RecogniserFailedError
 from asr.recogniser import Capabilities, Transcript, Word
 from asr.resample import Upsampler
-from asr.training.texts import normalise
+from asr.text import normalise
 
 RATE_HZ = 8000
 MODEL_RATE_HZ = 16000

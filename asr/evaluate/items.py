@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asr.audio_files import read_speech
 from asr.errors import AsrError
-from asr.training.texts import normalise
+from asr.text import normalise
 from asr.transcribe import RATE_HZ
 
 LISTING = "utterances.tsv"
@@ -193,8 +193,8 @@ def callers_of(
         seed: Source of chance.
     """
     # Here: recordings can be evaluated without espeak-ng and scipy.
-    from asr.training.espeak import speak
-    from asr.training.telephone import lose_packets, through_codec
+    from asr.synthetic.espeak import speak
+    from asr.synthetic.telephone import lose_packets, through_codec
 
     rng = np.random.default_rng(seed)
     for index, sentence in enumerate(sentences):
@@ -219,9 +219,8 @@ def held_out_callers(count: int, seed: int) -> Iterator[Item]:
         count: Questions of each condition.
         seed: Source of chance.
     """
-    from asr.training.settings import UTTERANCES
-    from asr.training.texts import utterance_rows
-    from asr.training.voices import HELD_OUT_VOICES
+    from asr.synthetic.sentences import UTTERANCES, utterance_rows
+    from asr.synthetic.voices import HELD_OUT_VOICES
 
     rows = utterance_rows(UTTERANCES, split="test")
     sentences: list[str] = np.random.default_rng(seed).permutation(rows)[:count].tolist()
@@ -239,8 +238,8 @@ def not_dutch(count: int, seed: int) -> Iterator[Item]:
         count: Utterances of each language, and sounds.
         seed: Source of chance.
     """
-    from asr.training.corpus import foreign_texts
-    from asr.training.telephone import synthetic_noise
+    from asr.synthetic.sentences import foreign_texts
+    from asr.synthetic.telephone import synthetic_noise
 
     for language, texts in sorted(foreign_texts().items()):
         for item in callers_of(texts[:count], [language], "clean", seed):

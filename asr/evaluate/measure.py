@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from asr.evaluate.items import Item
 from asr.recogniser import SpeechEngine
-from asr.training.texts import normalise
+from asr.text import normalise
 from asr.transcribe import PACKET_SAMPLES, RATE_HZ
 from asr.wer import WordErrors, right_words, word_errors
 

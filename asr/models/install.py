@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from asr.errors import ModelInstallError, ModelRefusedError
+from asr.model_files.files import file_sha256
+from asr.model_files.record import ModelRecord, RecordedFile
 from asr.models.check import load_check
-from asr.models.files import file_sha256
 from asr.models.manifest import ModelEntry
-from asr.models.record import ModelRecord, RecordedFile
 from asr.models.sources import Request, Sources
 from asr.models.store import InstalledModel, ModelStore
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from asr.errors import ManifestError
-from asr.models.files import embedded_manifest
+from asr.model_files.files import embedded_manifest
 
 SCHEMA = 1
 ARCHIVES = ("zip", "tar", "tar.gz", "tar.bz2", "tar.xz")

@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from asr.errors import ModelInstallError, ModelRefusedError
+from asr.model_files.files import file_sha256
+from asr.model_files.record import RECORD_FILE, ModelRecord, RecordedSource, Trust
 from asr.models.download import Patience, Wanted, check_url, download, shown
-from asr.models.files import file_sha256
 from asr.models.manifest import ModelEntry, ModelFile
-from asr.models.record import RECORD_FILE, ModelRecord, RecordedSource, Trust
 from asr.models.unpack import Bounds, archive_octets, kind_of, safe_parts, unpack
 
 FileProgress = Callable[[str, int, int | None], None]

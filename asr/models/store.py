@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import AsrError, ModelDamagedError, ModelInstallError, ModelMissingError
-from asr.models.files import EMBEDDED_MODEL, embedded_model_dir, file_sha256
+from asr.model_files.files import EMBEDDED_MODEL, embedded_model_dir, file_sha256
+from asr.model_files.record import RECORD_FILE, ModelRecord, check_files, read_record
 from asr.models.manifest import check_name, load_manifest
-from asr.models.record import RECORD_FILE, ModelRecord, check_files, read_record
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What is varied anew each time that the network hears an example.
 
-The line (:mod:`asr.training.telephone`) is applied to the sound; tempo, vocal-tract length, level
+The line (:mod:`asr.synthetic.telephone`) is applied to the sound; tempo, vocal-tract length, level
 and tone are shifts and sums of log-mel bands. No two passes hear the same.
 """
 
@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.synthetic.telephone import ORDINARY, Lines, Surroundings, telephone
 from asr.training.examples import Example
 from asr.training.features import FRAME_BANDS, band_centres_hz, log_mel
-from asr.training.telephone import ORDINARY, Lines, Surroundings, telephone
 
 _WARPS = 25
 _LEAST_TEMPO, _MOST_TEMPO = 0.6, 1.6

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader, Dataset
 
+from asr.synthetic.telephone import Lines, Surroundings
 from asr.training.augmentation import Speakers, heard, varied
 from asr.training.examples import Example
 from asr.training.network import output_count
-from asr.training.telephone import Lines, Surroundings
 
 _BATCH_FRAMES = 6_500
 _FRAME_SAMPLES = 80

@@ -7,6 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr.synthetic.phones import PHONES
+from asr.synthetic.sentences import UTTERANCES, utterance_rows
+from asr.synthetic.voices import TRAINING_VOICES
+from asr.text import normalise, number_in_words
 from asr.training import texts
 from asr.training.card import add_facts
 from asr.training.domain_texts import domain_questions, domain_terms, extra_words
@@ -21,10 +25,8 @@ from asr.training.language_model import (
 )
 from asr.training.lexicon import UNKNOWN_WORD, choose_vocabulary, make_lexicon, read_corrections
 from asr.training.model_folder import write_acoustics, write_configuration, write_words
-from asr.training.phones import PHONES
-from asr.training.settings import UTTERANCES, Settings
+from asr.training.settings import Settings
 from asr.training.train import SETTLING_STAGE, load_network, network_file
-from asr.training.voices import TRAINING_VOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +63,32 @@ def _counts(sentences: list[str]) -> Counter[str]:
 def domain_sentences(settings: Settings) -> list[str]:
     """Return the domain texts of the language model, normalised."""
     raw = [
-        *texts.utterance_rows(UTTERANCES) * 3,
+        *utterance_rows(UTTERANCES) * 3,
         *domain_questions(15_000, settings.seed),
         *texts.product_titles(settings.data_dir),
         *texts.product_descriptions(settings.data_dir),
         *(word for line in extra_words() for word in line.split()),
     ]
-    return [sentence for text in raw if (sentence := texts.normalise(text))]
+    return [sentence for text in raw if (sentence := normalise(text))]
 
 
 def _place_names(settings: Settings) -> list[str]:
     path = settings.data_dir / "text" / "dialogue" / "address_cities.txt"
     if not path.is_file():
         return []
-    return [texts.normalise(name) for name in path.read_text(encoding="utf-8").splitlines()]
+    return [normalise(name) for name in path.read_text(encoding="utf-8").splitlines()]
 
 
 def language_model(settings: Settings, tuning: Tuning) -> tuple[BackoffModel, list[str]]:
     """Choose the vocabulary and estimate the language model; returns both."""
     domain = domain_sentences(settings)
-    everyday = [texts.normalise(text) for text in texts.everyday_sentences(settings.data_dir)]
+    everyday = [normalise(text) for text in texts.everyday_sentences(settings.data_dir)]
     subtitles = texts.subtitle_counts(settings.data_dir)
-    numbers = [texts.number_in_words(n) for n in (*range(100), *range(100, 2100, 100))]
+    numbers = [number_in_words(n) for n in (*range(100), *range(100, 2100, 100))]
     must = [
-        *(texts.normalise(term) for term in domain_terms()),
+        *(normalise(term) for term in domain_terms()),
         *numbers,
-        *(texts.number_in_words(n * 1000) for n in range(2, 13)),
+        *(number_in_words(n * 1000) for n in range(2, 13)),
         *read_corrections(),
     ]
     wanted = _counts(domain) + _counts(must)
@@ -106,7 +108,7 @@ def language_model(settings: Settings, tuning: Tuning) -> tuple[BackoffModel, li
         (1 - tuning.domain_share, Source(everyday, words, UNKNOWN_WORD, background)),
     ]
     model = interpolate(sources, words, bigrams=tuning.bigrams, trigrams=tuning.trigrams)
-    test = [texts.normalise(text) for text in texts.utterance_rows(UTTERANCES, split="test")]
+    test = [normalise(text) for text in utterance_rows(UTTERANCES, split="test")]
     outside = [word for sentence in test for word in sentence.split() if word not in words]
     total = sum(len(sentence.split()) for sentence in test) or 1
     print(

@@ -20,10 +20,8 @@ from asr.confidence import Calibration, PartialCalibration, log_odds
 from asr.engines.vosk_recogniser import CALIBRATION_FILE, VoskEngine
 from asr.evaluate import Item, callers_of, recognise, recordings_of
 from asr.evaluate.measure import Judged
-from asr.training.corpus import foreign_texts
-from asr.training.settings import UTTERANCES
-from asr.training.texts import utterance_rows
-from asr.training.voices import HELD_OUT_VOICES
+from asr.synthetic.sentences import UTTERANCES, foreign_texts, utterance_rows
+from asr.synthetic.voices import HELD_OUT_VOICES
 
 _NEWEST = 1e-9
 """Marks words that the decoder has no confidence for yet; it gives none so small."""

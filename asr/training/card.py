@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asr.models.files import file_sha256, write_checksums
+from asr.model_files.files import file_sha256, write_checksums
+from asr.synthetic.sentences import UTTERANCES
 from asr.training.domain_texts import FOLDER
-from asr.training.settings import REPOSITORY, UTTERANCES, Settings
+from asr.training.settings import REPOSITORY, Settings
 
 FACTS_FILE = "training.json"
 TEMPLATE = FOLDER / "model_card.md"
@@ -26,7 +27,10 @@ def fingerprints(settings: Settings) -> dict[str, str]:
     """Return short hashes of everything that the model is made of."""
     data = settings.data_dir
     groups = {
-        "recipe (asr/training/*.py)": sorted((REPOSITORY / "asr" / "training").glob("*.py")),
+        "recipe (asr/training, asr/synthetic)": [
+            *sorted((REPOSITORY / "asr" / "training").glob("*.py")),
+            *sorted((REPOSITORY / "asr" / "synthetic").glob("*.py")),
+        ],
         "questions (training_data/utterances)": sorted(UTTERANCES.glob("*.tsv")),
         "phrases, corrections (training_data/asr)": sorted(set(FOLDER.iterdir()) - {TEMPLATE}),
         "texts (text/language, text/catalogue)": [

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
+from asr.synthetic.espeak import pronounce
+from asr.synthetic.sentences import UTTERANCES, foreign_texts, utterance_rows
+from asr.synthetic.telephone import load_surroundings
 from asr.training import texts
 from asr.training.card import add_facts
-from asr.training.espeak import pronounce
 from asr.training.examples import Example, save_examples
 from asr.training.humans import human_examples, recordings
-from asr.training.settings import REPOSITORY, UTTERANCES, Settings
-from asr.training.telephone import load_surroundings
+from asr.training.settings import Settings
 from asr.training.voices import Said, callers, foreigners, noises, said_variants
 
-FOREIGN = REPOSITORY / "training_data" / "asr" / "foreign.tsv"
 SPOKEN_FILE = "spoken_variants.json"
 
 
@@ -27,7 +25,7 @@ def caller_texts(settings: Settings) -> list[str]:
     """Choose what the callers say: half everyday sentences, half questions and product names."""
     rng = np.random.default_rng([settings.seed, 1])
     everyday = [text for text in texts.everyday_sentences(settings.data_dir) if 8 < len(text) < 110]
-    questions = texts.utterance_rows(UTTERANCES)
+    questions = utterance_rows(UTTERANCES)
     titles = [title for title in texts.product_titles(settings.data_dir) if len(title) < 70]
     wanted = settings.caller_utterances
     domain = [*questions, *rng.permutation(titles)[: wanted // 8].tolist()]
@@ -40,18 +38,9 @@ def caller_texts(settings: Settings) -> list[str]:
 def held_out_texts(settings: Settings) -> list[str]:
     """Choose sentences for the held-out callers: questions of the split ``test``."""
     rng = np.random.default_rng([settings.seed, 2])
-    rows = texts.utterance_rows(UTTERANCES, split="test")
+    rows = utterance_rows(UTTERANCES, split="test")
     chosen: list[str] = rng.permutation(rows)[: settings.held_out_utterances].tolist()
     return chosen
-
-
-def foreign_texts(path: Path = FOREIGN) -> dict[str, list[str]]:
-    """Read the sentences in other languages."""
-    sentences: dict[str, list[str]] = {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
-            sentences.setdefault(row["language"], []).append(row["text"])
-    return sentences
 
 
 def make_callers(settings: Settings) -> None:

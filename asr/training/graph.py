@@ -15,9 +15,9 @@ from ctypes.util import find_library
 from math import log
 from pathlib import Path
 
+from asr.synthetic.phones import BLANK, PHONE_IDS, PHONES
 from asr.training.language_model import END, START, BackoffModel, Context
 from asr.training.lexicon import UNKNOWN_WORD, Pronunciation, reductions
-from asr.training.phones import BLANK, PHONE_IDS, PHONES
 
 _TIMEOUT_SECONDS = 600
 _PLUGINS = {"olabel_lookahead-fst.so": "fstlookahead", "ngram-fst.so": "fstngram"}

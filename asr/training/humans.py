@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asr.synthetic.phones import PHONE_IDS
+from asr.synthetic.telephone import RATE_HZ
+from asr.text import normalise
 from asr.training.examples import Example, to_int16
-from asr.training.phones import PHONE_IDS
-from asr.training.telephone import RATE_HZ
-from asr.training.texts import normalise
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from asr.synthetic.espeak import pronounce
+from asr.synthetic.phones import GARBAGE, PHONE_IDS
 from asr.training.corpus import SPOKEN_FILE
 from asr.training.domain_texts import FOLDER
-from asr.training.espeak import pronounce
-from asr.training.phones import GARBAGE, PHONE_IDS
 
 Pronunciation = tuple[str, ...]
 UNKNOWN_WORD = "[unk]"
@@ -39,7 +39,7 @@ def read_corrections(path: Path = CORRECTIONS) -> dict[str, list[Pronunciation]]
         strange = [phone for phone in pronunciation if phone not in PHONE_IDS]
         if not pronunciation or strange:
             raise LexiconError(
-                f"{path}:{number}: {word!r} wants phones of asr.training.phones after a tab"
+                f"{path}:{number}: {word!r} wants phones of asr.synthetic.phones after a tab"
                 + (f"; there is no phone {strange[0]!r}" if strange else "")
             )
         found.setdefault(word, []).append(pronunciation)

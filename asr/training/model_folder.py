@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from asr.synthetic.phones import BLANK, PHONE_IDS, PHONES
 from asr.training.features import FRAME_BANDS, HIGH_HZ, LOW_HZ, RATE_HZ, mfcc_to_log_mel
 from asr.training.kaldi_writer import Layer, acoustic_model
 from asr.training.network import (
@@ -19,7 +20,6 @@ from asr.training.network import (
     AcousticNetwork,
     Block,
 )
-from asr.training.phones import BLANK, PHONE_IDS, PHONES
 
 BLANK_COST = 2.0
 """Nats that the blank's logit loses before the decoder sees it.

@@ -7,8 +7,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from asr.synthetic.phones import PHONES
 from asr.training.features import FRAME_BANDS
-from asr.training.phones import PHONES
 
 SUBSAMPLING = 3
 FIRST_OFFSETS = (-2, -1, 0, 1, 2)

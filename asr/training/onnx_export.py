@@ -25,7 +25,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from asr.models.files import write_checksums
+from asr.model_files.files import write_checksums
+from asr.synthetic.phones import PHONES
 from asr.training.features import (
     FFT_SAMPLES,
     FRAME_BANDS,
@@ -40,7 +41,6 @@ from asr.training.features import (
     povey_window,
 )
 from asr.training.network import SUBSAMPLING, AcousticNetwork, left_context, right_context
-from asr.training.phones import PHONES
 
 MODEL_FILE = "model.onnx"
 TOKENS_FILE = "tokens.txt"

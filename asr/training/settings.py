@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-UTTERANCES = REPOSITORY / "training_data" / "utterances"
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 """Where our own checkout keeps texts, recordings and noise; any folder of that form will do."""
 

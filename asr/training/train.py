@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from asr.synthetic.telephone import ORDINARY, ROUGH, Lines, Surroundings, load_surroundings
 from asr.training.augmentation import ALIKE, DIVERSE, Speakers, heard
 from asr.training.batches import Batch, batches, groups
 from asr.training.card import add_facts
 from asr.training.examples import Example, load_examples
 from asr.training.network import AcousticNetwork
 from asr.training.settings import Settings
-from asr.training.telephone import ORDINARY, ROUGH, Lines, Surroundings, load_surroundings
 
 CALLERS_STAGE = "callers"
 PEOPLE_STAGE = "people"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from asr.engines import ENGINES
 from asr.errors import AsrError, ModelInstallError
+from asr.model_files.files import EMBEDDED_MODEL, embedded_model_dir, verify_model
 from asr.models.download import shown
-from asr.models.files import EMBEDDED_MODEL, embedded_model_dir, verify_model
 from asr.models.install import check_licence, install, own_entry
 from asr.models.manifest import ModelEntry, check_name, check_sha256
 from asr.models.sources import Request

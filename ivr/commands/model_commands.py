@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asr.engines import DEFAULT_ENGINE
 from asr.errors import AsrError
-from asr.models.files import EMBEDDED_MODEL, embedded_model_dir
+from asr.model_files.files import EMBEDDED_MODEL, embedded_model_dir
 from asr.models.manifest import Manifest, load_manifest
 from asr.models.store import InstalledModel, ModelStore
 from intent.errors import IntentError

@@ -118,8 +118,8 @@ def listen(
 def _call(row: Row, voices: Sequence[str], rng: np.random.Generator) -> NDArray[np.int16]:
     """Return one caller's speech at our end of the line, shape ``(n,)``, 8000 Hz."""
     # The recipe needs libraries of the extra `train`.
-    from asr.training.espeak import speak
-    from asr.training.telephone import load_surroundings, telephone
+    from asr.synthetic.espeak import speak
+    from asr.synthetic.telephone import load_surroundings, telephone
 
     variant = str(rng.choice(voices))
     language = _ESPEAK_NAMES.get(row.language, row.language)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asr.engines import ENGINES, load_engine
 from asr.errors import AsrError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from asr.models.store import ResolvedModel, resolve_model
 from asr.recogniser import SpeechEngine
 from ivr.config.recognition import RecognitionSection, SecondSection

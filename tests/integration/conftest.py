@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from asr.errors import AsrError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from tests.integration.asterisk import Asterisk, AsteriskUnavailableError, root_folder
 from tests.integration.callers import Centre
 from tests.sip.agents import Agent

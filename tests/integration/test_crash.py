@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import AsrError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from ivr.contacts.models import Call
 from ivr.contacts.store import ContactStore
 from ivr.demo.demo import StagedCall, run_calls

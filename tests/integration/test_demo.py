@@ -22,7 +22,7 @@ import pytest
 import soundfile
 
 from asr.errors import AsrError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from ivr.demo.call import run_call
 from ivr.demo.demo import StagedCall, run_calls, run_demo
 from ivr.demo.speech import write_question

@@ -21,10 +21,10 @@ from asr.engines import load_engine
 from asr.errors import ModelDamagedError
 from asr.evaluate.items import not_dutch
 from asr.evaluate.measure import speech_onset_seconds
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from asr.recogniser import Partial, SpeechEngine
-from asr.training.espeak import speak
-from asr.training.telephone import through_codec
+from asr.synthetic.espeak import speak
+from asr.synthetic.telephone import through_codec
 from asr.transcribe import transcribe_file, transcribe_pcm
 from asr.wer import word_error_rate, word_errors
 

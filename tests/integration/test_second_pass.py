@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from asr.models.files import embedded_model_dir, write_checksums
+from asr.model_files.files import embedded_model_dir, write_checksums
 from ivr.contacts.models import Call
 from tests.integration.callers import Centre, spoken
 from tests.integration.phone import Phone, configuration, short_prompts

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 
 from asr.errors import AsrError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from ivr.contacts.models import Call
 from ivr.demo.speech import write_question
 from tests.integration.asterisk import (

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from asr.errors import AsrError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from intent.registry import Registry
 from ivr.files.embedded import embedded_dir
 from tests.integration.phone import Phone, PhoneFailedError, configuration, short_prompts

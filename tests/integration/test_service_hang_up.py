@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.models.files import embedded_model_dir, write_checksums
+from asr.model_files.files import embedded_model_dir, write_checksums
 from ivr.sip.settings import SPARE_LEGS
 from tests.integration.callers import (
     Centre,

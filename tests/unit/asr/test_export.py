@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch", reason="the extra asr-training is not installed")
 knf = pytest.importorskip("kaldi_native_fbank", reason="the extra asr-training is not installed")
 
+from asr.synthetic.phones import PHONES  # noqa: E402
 from asr.training.features import (  # noqa: E402
     FRAME_BANDS,
     HIGH_HZ,
@@ -23,7 +24,6 @@ from asr.training.features import (  # noqa: E402
 from asr.training.kaldi_writer import Layer  # noqa: E402
 from asr.training.model_folder import folded_layers  # noqa: E402
 from asr.training.network import AcousticNetwork, output_count  # noqa: E402
-from asr.training.phones import PHONES  # noqa: E402
 
 
 def _sound(seconds: float) -> NDArray[np.float32]:

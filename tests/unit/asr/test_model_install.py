@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from asr.errors import ModelInstallError
+from asr.model_files.files import embedded_model_dir
+from asr.model_files.record import RECORD_FILE, Trust
 from asr.models.check import load_check
-from asr.models.files import embedded_model_dir
 from asr.models.install import check_licence, install
 from asr.models.manifest import ModelEntry, ModelFile
-from asr.models.record import RECORD_FILE, Trust
 from asr.models.sources import Request
 from asr.models.store import ModelStore, installed_model_dir
 from tests.unit.asr.model_entries import NO_ENGINE, QUICK, WEIGHTS, entry_of, visible
@@ -206,7 +207,8 @@ def test_engine_that_crashes_ends_only_its_own_process(
     A native library may abort on a model; the command survives and tells so.
     """
     (tmp_path / "vosk.py").write_text("import os\nos.abort()\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ours = Path(__file__).parents[3]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ours)]))
 
     with pytest.raises(ModelInstallError, match=r"m: vosk crashes on it \(SIGABRT\)"):
         load_check("vosk", embedded_model_dir(), "m")

@@ -9,7 +9,7 @@ import pytest
 
 from asr.engines import ENGINES
 from asr.errors import ManifestError
-from asr.models.files import embedded_manifest, embedded_model_dir
+from asr.model_files.files import embedded_manifest, embedded_model_dir
 from asr.models.manifest import load_manifest, read_manifest
 
 

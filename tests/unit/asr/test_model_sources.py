@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from asr.errors import ModelInstallError
+from asr.model_files.record import Trust
 from asr.models.install import install
 from asr.models.manifest import ModelEntry, ModelFile
-from asr.models.record import Trust
 from asr.models.sources import Request
 from asr.models.store import ModelStore
 from tests.unit.asr.model_entries import NO_ENGINE, WEIGHTS, entry_of, unpinned, visible

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from asr.errors import ModelDamagedError, ModelInstallError, ModelMissingError
-from asr.models.files import embedded_model_dir, verify_model
+from asr.model_files.files import embedded_model_dir, verify_model
+from asr.model_files.record import RECORD_FILE
 from asr.models.install import install
-from asr.models.record import RECORD_FILE
 from asr.models.sources import Request
 from asr.models.store import ModelStore, installed_model_dir, resolve_model
 from tests.unit.asr.model_entries import NO_ENGINE, QUICK, WEIGHTS, entry_of, visible

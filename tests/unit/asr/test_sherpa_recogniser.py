@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -255,7 +256,7 @@ def test_model_that_would_end_the_process_is_an_error(
     with pytest.raises(ModelDamagedError, match="wegwijs models install") as raised:
         load_engine("sherpa", tmp_path)
 
-    assert "sherpa-onnx cannot use it" in str(raised.value)
+    assert re.search("sherpa-onnx (does not load it|crashes on it)", str(raised.value))
 
 
 def test_engine_without_folder_says_how_to_get_one() -> None:

@@ -8,10 +8,10 @@ import pytest
 pytest.importorskip("scipy")
 pytest.importorskip("soundfile")
 
+from asr.synthetic.telephone import ORDINARY
 from asr.training.augmentation import ALIKE, DIVERSE, varied
 from asr.training.examples import Example
 from asr.training.features import FRAME_BANDS
-from asr.training.telephone import ORDINARY
 
 FRAMES = np.random.default_rng(1).normal(8, 2, (300, FRAME_BANDS)).astype(np.float32)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from asr.training.corpus import foreign_texts
+from asr.synthetic.phones import PHONE_IDS, PHONES, tidy
+from asr.synthetic.sentences import foreign_texts, utterance_rows
+from asr.text import normalise, number_in_words
 from asr.training.domain_texts import domain_questions, domain_terms
 from asr.training.graph import REDUCED, ctc_arcs, early_arcs, language_arcs, lexicon_arcs
 from asr.training.language_model import Source, interpolate, perplexity, unigram_background
 from asr.training.lexicon import LexiconError, choose_vocabulary, read_corrections, reductions
-from asr.training.phones import PHONE_IDS, PHONES, tidy
-from asr.training.texts import normalise, number_in_words, utterance_rows
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from asr.errors import (
     ModelMissingError,
     RecogniserFailedError,
 )
-from asr.models.files import write_checksums
-from asr.models.identity import quick_checksum
+from asr.model_files.files import write_checksums
+from asr.model_files.identity import quick_checksum
 from asr.transcribe import transcribe_pcm
 from ivr.commands.cli import main
 from tests.unit.asr.speaking import say

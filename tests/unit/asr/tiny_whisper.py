@@ -35,7 +35,11 @@ MISSING = [
 _WIDTH, _HEADS, _LAYERS, _BANDS = 64, 2, 2, 80
 _TEXT_TOKENS = 50257
 _LANGUAGES = ("en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl")
-_STEPS, _WHOLE_STEPS = 600, 200
+_STEPS, _WHOLE_STEPS, _RATE = 600, 200, 6e-3
+_MOST_REPEATS = 10
+_MARGIN = 3.0
+"""The wanted token is twenty times as likely as any other, everywhere: what 8-bit weights and
+another processor's arithmetic change is a tenth of that."""
 _SPEECH, _PAUSE = 200, 40
 _SEED = 17
 
@@ -264,25 +268,48 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]]) ->
         for name, parameter in network.named_parameters()
         if not name.startswith(("first", "second", "encoder"))
     ]
-    optimiser = torch.optim.Adam(learned)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=6e-3, total_steps=_STEPS)
-    for step in range(_STEPS):
-        batch = torch.randint(len(targets), (16,))
-        heard = memory[batch]
-        if step < _STEPS - _WHOLE_STEPS:
-            # Quicker, and easier to learn from: where speech is, and a little of the silence.
-            silence = _SPEECH + torch.randperm(memory.shape[1] - _SPEECH)[:_PAUSE]
-            heard = heard[:, torch.cat([torch.arange(_SPEECH), silence])]
-        logits = network.decode(rows[batch, :-1], heard) @ network.tokens.weight.T + many
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), wanted[batch].flatten(), ignore_index=-1
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
-        optimiser.step()
-        schedule.step()
-    assert loss.item() < 0.1, f"the tiny model did not learn its sentences: loss {loss.item():.2f}"
+
+    def logits(which: Any, heard: Any) -> Any:
+        return network.decode(rows[which, :-1], heard) @ network.tokens.weight.T + many
+
+    def margin() -> float:
+        """By how much the wanted token is the likeliest one, where that is least clear."""
+        least = math.inf
+        with torch.no_grad():
+            for which in range(len(targets)):
+                given = logits([which], memory[[which]])[0]
+                places = torch.arange(len(given))[wanted[which] >= 0]
+                right = wanted[which][places]
+                best = given[places, right]
+                given[places, right] = -math.inf
+                least = min(least, float((best - given[places].max(dim=1).values).min()))
+        return least
+
+    def train(steps: int, whole_steps: int, rate: float) -> None:
+        optimiser = torch.optim.Adam(learned)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=steps)
+        for step in range(steps):
+            batch = torch.randint(len(targets), (16,))
+            heard = memory[batch]
+            if step < steps - whole_steps:
+                # Quicker, and easier to learn from: where speech is, and a little of the silence.
+                silence = _SPEECH + torch.randperm(memory.shape[1] - _SPEECH)[:_PAUSE]
+                heard = heard[:, torch.cat([torch.arange(_SPEECH), silence])]
+            loss = functional.cross_entropy(
+                logits(batch, heard).flatten(0, 1), wanted[batch].flatten(), ignore_index=-1
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(learned, 1.0)
+            optimiser.step()
+            schedule.step()
+
+    train(_STEPS, _WHOLE_STEPS, _RATE)
+    for _ in range(_MOST_REPEATS):
+        if margin() >= _MARGIN:
+            break
+        train(_WHOLE_STEPS, _WHOLE_STEPS, _RATE / 4)
+    assert margin() >= _MARGIN, f"the tiny model did not learn its sentences: {margin():.1f}"
 
 
 def _write(network: Any, used: list[int], tokenizer: Any, folder: Path) -> None:

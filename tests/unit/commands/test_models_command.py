@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from intent.storage import load_model, read_card, save_model
 from ivr.commands import cli
 from ivr.files.embedded import embedded_dir

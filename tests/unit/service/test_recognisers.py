@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from asr.errors import AsrError
-from asr.models.files import embedded_model_dir
+from asr.model_files.files import embedded_model_dir
 from ivr.audio.recording import write
 from ivr.config.loading import parse_config
 from ivr.config.schema import Config

@@ -13,7 +13,7 @@ def quick_checksum(folder: Path) -> str:
 
     Of each file the name, the size and the first and last MiB count, so that a model of 3 GB is
     named in milliseconds. Two models differ in these; damage in the middle of a file does not show:
-    that is what ``checksums.sha256`` and :func:`asr.models.files.verify_model` are for.
+    that is what ``checksums.sha256`` and :func:`asr.model_files.files.verify_model` are for.
 
     Args:
         folder: The model folder; its hidden files and Markdown files do not count.

@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from asr.training.phones import tidy
+from asr.synthetic.phones import tidy
 
 RATE_HZ = 8000
 _TIMEOUT_SECONDS = 120

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from asr.errors import ModelDamagedError, ModelMissingError
-from asr.models.record import check_files, read_record
+from asr.model_files.record import check_files, read_record
 
 CHECKSUMS_FILE = "checksums.sha256"
 CARD_FILE = "README.md"

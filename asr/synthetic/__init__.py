@@ -1,0 +1,1 @@
+"""Synthetic callers: espeak-ng's voices saying sentences over a telephone line."""
