@@ -39,11 +39,11 @@ bench: setup ## every benchmark, one JSON object a line
 	done; if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 # No index address is written down: the lock says what, the machine's own configuration where.
-lock: setup ## choose the newest versions that pyproject.toml allows and write both locks
-	$(VENV)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
+lock: setup ## write both locks again after a change of pyproject.toml (UPGRADE=1: newest versions)
+	$(VENV)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --extra dev \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --output-file requirements.lock pyproject.toml
-	$(VENV)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	$(VENV)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 	  --extra asr-training --extra embeddings --extra sherpa --extra whisper \
 	  --overrides sip_config/setup/lock_overrides.txt --constraints requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header \
