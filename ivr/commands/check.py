@@ -21,6 +21,7 @@ from ivr.config.advice import oddities
 from ivr.config.schema import Config, SipSection, load_config, parse_config, uri_place
 from ivr.contacts.database import look_over
 from ivr.errors import ConfigError, ConfigErrors, ContactStoreError, WegwijsError
+from ivr.files.embedded import set_up_command
 from ivr.files.home import Home
 from ivr.learning.catalogue_gaps import thema_gaps
 from ivr.learning.model_versions import model_registry
@@ -164,8 +165,7 @@ def _sip(config: Config, path: Path) -> Iterator[Finding]:
         yield Finding(
             Weight.ADVICE,
             "pjsua2 is not installed here: this machine can check, classify and transcribe, but "
-            "not take calls; run 'make setup' in the checkout, or install the wheel that "
-            "sip_config/pjsua2 builds",
+            f"not take calls; to build it, run: {set_up_command()}",
         )
 
 
