@@ -150,7 +150,8 @@ def test_every_decision_has_a_date_and_a_status_and_is_listed() -> None:
     records = []
     for file in sorted((ROOT / "docs/decisions").glob("[0-9]*.md")):
         match = re.match(
-            X,
+            r"# (.+)\n\nDate: \d{4}-\d\d-\d\d\n"
+            r"Status: (?:accepted|superseded by \[\d{4}\]\(.+\))\n\n",
             file.read_text("utf-8"),
         )
         assert match, file.name
