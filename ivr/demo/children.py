@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from ivr.demo.errors import DemoError
 from ivr.demo.processes import Child, Happening
+from ivr.files.embedded import set_up_command
 
 ADDRESS: Final = "127.0.0.1"
 _START_SECONDS: Final = 120.0
@@ -85,8 +86,8 @@ class Children:
             child = Child(name, command, self._queue, environment or {})
         except OSError as error:
             raise DemoError(
-                f"the {name} cannot be started: {error.strerror}; check the installation with "
-                "'make setup'"
+                f"the {name} cannot be started: {error.strerror}; look whether {command[0]} may "
+                "be run"
             ) from None
         child.began = len(self.happenings)
         self._children.append(child)
@@ -150,7 +151,9 @@ def require_pjsua2() -> None:
         DemoError: It is not installed.
     """
     if importlib.util.find_spec("pjsua2") is None:
-        raise DemoError("pjsua2 is not installed, and calls need it; run 'make setup'")
+        raise DemoError(
+            f"pjsua2 is not installed, and calls need it; to build it, run: {set_up_command()}"
+        )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import structlog
 
 from ivr.config.loading import load_config
 from ivr.errors import TelephonyError
+from ivr.files.embedded import set_up_command
 from ivr.files.home import Home
 from ivr.monitoring.log import configure_logging
 from ivr.service.phone import run_phone
@@ -50,8 +51,7 @@ def phone_process(config_path: Path, home: Path) -> int:
         if error.name != "pjsua2":
             raise
         raise TelephonyError(
-            "pjsua2 is not installed, and calls need it; run 'make setup' in the checkout, or "
-            "install the wheel that sip_config/pjsua2 builds"
+            f"pjsua2 is not installed, and calls need it; to build it, run: {set_up_command()}"
         ) from None
     return 0
 

@@ -17,6 +17,7 @@ from ivr.config.loading import load_config
 from ivr.config.recognition import BreakerSection, SecondSection
 from ivr.config.schema import Config
 from ivr.files.embedded import example_config
+from tests.documents import documents
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = ROOT / "README.md"
@@ -153,3 +154,56 @@ def test_every_room_is_described() -> None:
 
     assert {"__init__.py", "__main__.py", "errors.py"} == {p.name for p in package.glob("*.py")}
     assert [] == [room for room in sorted(rooms) if f"`ivr.{room}`" not in text]
+
+
+def test_hooks_are_the_pieces_of_make_check() -> None:
+    """
+    What a commit is refused for and what CI refuses are the same.
+    """
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    (pieces,) = re.findall(r"^check: ([a-z -]+) ##", makefile, re.M)
+
+    assert pieces.split() == re.findall(r"entry: make ([a-z-]+)", hooks)
+
+
+def test_every_decision_has_a_date_and_a_status_and_is_listed() -> None:
+    """
+    The architecture lists each record by its title, in order.
+    """
+    listed = re.findall(
+        r"- \[(.+)\]\((docs/decisions/\d{4}-.+)\)", docs.DOCUMENT.read_text("utf-8")
+    )
+
+    records = []
+    for file in sorted((ROOT / "docs/decisions").glob("[0-9]*.md")):
+        match = re.match(
+            r"# (.+)\n\nDate: \d{4}-\d\d-\d\d\n"
+            r"Status: (?:accepted|superseded by \[\d{4}\]\(.+\))\n\n",
+            file.read_text("utf-8"),
+        )
+        assert match, file.name
+        records.append((match[1], str(file.relative_to(ROOT))))
+    assert len(records) >= 8
+    assert records == listed
+
+
+def test_every_change_is_sorted() -> None:
+    """
+    A version of the changelog has entries under Added, Changed and Fixed only.
+    """
+    for version in (ROOT / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1:]:
+        _, *sections = re.split(r"^### ", version, flags=re.M)
+        assert "\n- " not in version.split("\n### ")[0]
+        assert {section.split("\n")[0] for section in sections} <= {"Added", "Changed", "Fixed"}
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    """
+    Files that were moved take their links along.
+    """
+    targets = re.findall(r"\]\(([^)\s]+)\)", document.read_text("utf-8"))
+    local = [target.split("#")[0] for target in targets if "://" not in target]
+
+    assert [] == [t for t in local if t and "…" not in t and not (document.parent / t).exists()]

@@ -11,6 +11,7 @@ from pathlib import Path
 from ivr.config.schema import Config
 from ivr.config.sip import SipSection
 from ivr.config.values import uri_place
+from ivr.files.embedded import set_up_command
 from ivr.files.home import Home
 from ivr.service.findings.finding import Finding, Weight, mistake
 from ivr.service.settings import sip_settings
@@ -29,8 +30,7 @@ def check_settings(config: Config, path: Path) -> Iterator[Finding]:
         yield Finding(
             Weight.ADVICE,
             "pjsua2 is not installed here: this machine can check, classify and transcribe, but "
-            "not take calls; run 'make setup' in the checkout, or install the wheel that "
-            "sip_config/pjsua2 builds",
+            f"not take calls; to build it, run: {set_up_command()}",
         )
 
 
