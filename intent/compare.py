@@ -132,7 +132,11 @@ def catalogue(task: Task) -> Floats:
 
 
 def embeddings(task: Task) -> Floats:
-    """Linear support vector machine on sentence embeddings alone."""
+    """Linear support vector machine on sentence embeddings alone.
+
+    Raises:
+        ValueError: The task has no embedder.
+    """
     if task.embedder is None:
         raise ValueError("needs an embedding model")
     known = task.embedder.matrix([d.words for d in task.documents])

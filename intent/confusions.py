@@ -67,6 +67,10 @@ def phonemes(words: Sequence[str], *, voice: str = "nl") -> list[tuple[str, ...]
 
     Returns:
         The phonemes of each word, in the order of ``words``.
+
+    Raises:
+        CalledProcessError: espeak-ng failed.
+        ValueError: It gave more or fewer words than it was asked for.
     """
     result = subprocess.run(
         ["espeak-ng", "-v", voice, "-q", "-x", "--sep=_"],

@@ -76,6 +76,9 @@ class FrameMatrix:
     Args:
         slots: Legs at once.
         depth: Frames a ring holds; the core may fall ``depth - 1`` frames behind unharmed.
+
+    Raises:
+        ValueError: There are no slots, or a ring could not hold two frames.
     """
 
     def __init__(self, slots: int, depth: int = 64) -> None:
