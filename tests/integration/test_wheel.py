@@ -155,10 +155,7 @@ def test_installed_package_is_not_the_checkout(installed: Path) -> None:
     """
     Else the other tests here would prove nothing.
     """
-    where = subprocess.run(
-        [installed.parent / "python", "-c", "import ivr; print(ivr.__file__)"],
-        cwd=installed.parent, capture_output=True, text=True, check=True, timeout=200,
-    ).stdout  # fmt: skip
+    where = shell('./python -c "import ivr; print(ivr.__file__)"', installed.parent)
 
     assert str(installed.parent.parent) in where
 
