@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pjsua2
 
+from ivr.files.embedded import set_up_command
 from ivr.sip.errors import LibraryError
 
 VERSION: Final = 1
@@ -54,14 +55,15 @@ class Helpers:
             if found != VERSION:
                 raise LibraryError(
                     f"this pjsua2 has helpers of version {found} and this Wegwijs needs {VERSION}; "
-                    "run make setup"
+                    f"to build it anew, run: {set_up_command()}"
                 )
             for name, (result, *arguments) in _FUNCTIONS.items():
                 function = getattr(self._c, name)
                 function.restype, function.argtypes = result, arguments
         except AttributeError:
             raise LibraryError(
-                "this pjsua2 lacks the helpers that Wegwijs builds into its own; run make setup"
+                "this pjsua2 lacks the helpers that Wegwijs builds into its own; to build that, "
+                f"run: {set_up_command()}"
             ) from None
 
     def silence_log(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pjsua2 as pj
 import structlog
 
+from ivr.files.embedded import set_up_command
 from ivr.sip import native
 from ivr.sip.errors import LibraryError, PortInUseError
 from ivr.sip.owner import destroy, guarded
@@ -146,7 +147,7 @@ class Runtime:
         except pj.Error as error:
             raise LibraryError(
                 f"pjsua2 did not start (error {error.status} in {error.title}); "
-                "run make setup to rebuild it"
+                f"to build it anew, run: {set_up_command()}"
             ) from None
 
     def _incoming(self, number: int, invite: str) -> None:
@@ -254,15 +255,15 @@ class Runtime:
             raise LibraryError(
                 f"pjsua2 was built for {calls} legs; service.max_calls = {settings.max_calls} "
                 f"needs {settings.max_legs}; lower it, or raise PJSUA_MAX_CALLS in "
-                "sip_config/pjsua2/config_site.h and run make setup"
+                f"sip_config/pjsua2/config_site.h and run: {set_up_command()}"
             )
 
     def _start_helpers(self) -> None:
         error = self.helpers.start(retry_after_seconds=self.retry_after_seconds)
         if error:
             raise LibraryError(
-                f"the helpers in pjsua2 did not start (pjsip error {error}); run make setup to "
-                "rebuild it"
+                f"the helpers in pjsua2 did not start (pjsip error {error}); to build it anew, "
+                f"run: {set_up_command()}"
             )
         self.helpers.set_options_retry_after(self._options_retry_after_seconds)
 

@@ -10,6 +10,7 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
+from ivr.files.embedded import set_up_command
 from ivr.sip.errors import SettingsError, TlsFilesError
 
 PORTS_PER_LEG: Final = 2
@@ -198,7 +199,7 @@ class SipSettings:
                 self.max_calls,
                 f"is not between 1 and {most}",
                 remedy=f"take at most {most} and run more phone nodes, or raise PJSUA_MAX_CALLS "
-                "in sip_config/pjsua2/config_site.h and run make setup",
+                f"in sip_config/pjsua2/config_site.h and run: {set_up_command()}",
                 section="service",
             )
         yield from self._check_rtp_range()
