@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("pjsua2", reason="pjsua2 is not built: run make setup")
 
+from ivr.files.embedded import set_up_command
 from ivr.sip.errors import LibraryError
 from ivr.sip.native import VERSION, Helpers
 
@@ -22,7 +23,7 @@ def test_wheel_without_helpers_is_refused() -> None:
     A pjsua2 of somebody else loads, and says at once what to do about it; the C library stands in
     for it.
     """
-    with pytest.raises(LibraryError, match=r"lacks the helpers .* run make setup"):
+    with pytest.raises(LibraryError, match=r"lacks the helpers .* run: make -C .* setup"):
         Helpers(ctypes.CDLL(None))
 
 
@@ -38,7 +39,7 @@ def test_wheel_of_another_wegwijs_is_refused(version: int) -> None:
 
     assert (
         f"this pjsua2 has helpers of version {version} and this Wegwijs needs {VERSION}; "
-        "run make setup"
+        f"to build it anew, run: {set_up_command()}"
     ) == str(caught.value)
 
 
