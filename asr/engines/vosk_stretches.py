@@ -24,9 +24,10 @@ UNHEARD_SAMPLES = 33 * _CHUNK_SAMPLES
 REPEATED_SAMPLES = 7 * _CHUNK_SAMPLES
 """So much of its end, 0.8 s, is given to the decoder once more: a word may have begun in it. A word
 is heard 0.3 to 0.5 s after it began."""
-UNSETTLED_SAMPLES = 4 * RATE_HZ
-"""For so long, 4 s, words came and went and the lattice took none of them. In speech it takes a
-word after 1 to 2.5 s; hums and buzzes that are half like speech make it wait, and grow."""
+UNSETTLED_SAMPLES = 10 * RATE_HZ
+"""For so long, 10 s, words came and the lattice took none of them. In speech it takes a word after
+1 to 2.5 s, of single words with pauses between them after 10 s at most; hums and buzzes that are
+half like speech make it wait, and grow. Ten seconds of those cost less than half of a core."""
 
 
 @unique

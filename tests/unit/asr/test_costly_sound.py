@@ -170,14 +170,13 @@ def test_pause_after_settled_words_never_ends_a_stretch() -> None:
 
 def test_words_that_never_settle_end_a_stretch_and_are_kept() -> None:
     """
-    Four seconds after the first of them; that they come and go begins no new wait.
+    Ten seconds after the first of them; that they come and go begins no new wait.
     """
     stretch = Stretch()
     stretch.begin(0)
     first = 2 * RATE_HZ
     assert stretch.look(first, ["de"], []) is Next.GO_ON
     assert stretch.look(first + FRAME, [], []) is Next.GO_ON
-
     assert stretch.look(first + UNSETTLED_SAMPLES - FRAME, ["een"], []) is Next.GO_ON
     assert stretch.look(first + UNSETTLED_SAMPLES, ["het", "een"], []) is Next.KEEP_WORDS
 
@@ -251,7 +250,7 @@ def test_words_that_do_not_settle_are_all_kept() -> None:
 
     transcript = recogniser.finish()
 
-    assert len(stretch.ends) >= 4
+    assert len(stretch.ends) >= 2
     assert {Next.KEEP_WORDS} == {decided for decided, _ in stretch.ends}
     assert max(length for _, length in stretch.ends) < UNSETTLED_SAMPLES + 2 * RATE_HZ
     assert [f"w{n}" for n in range(30)] == transcript.text.split()[:30]
