@@ -72,7 +72,11 @@ class Part:
         return not self._validator or _validator(headers) in ("", self._validator)
 
     def note(self, headers: Message) -> None:
-        """Write down which file this is, before its first octet."""
+        """Write down which file this is, before its first octet.
+
+        Raises:
+            ModelInstallError: It cannot be written.
+        """
         self._validator = _validator(headers) or self._validator
         text = json.dumps({**self._about, "validator": self._validator})
         try:

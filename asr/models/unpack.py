@@ -118,7 +118,11 @@ def kind_of(archive: Path) -> str:
 
 
 def archive_octets(archive: Path, kind: str) -> int:
-    """Return what an archive says that it unpacks to; 0 when only unpacking tells."""
+    """Return how many octets an archive says that it unpacks to; 0 when only unpacking tells.
+
+    Raises:
+        ModelRefusedError: The archive cannot be read.
+    """
     if kind != "zip":
         return 0
     try:
