@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto, unique
 
+from asr.confidence import utterance_confidence
 from asr.recogniser import Word
 
 RATE_HZ = 8000
@@ -24,9 +25,14 @@ UNHEARD_SAMPLES = 33 * _CHUNK_SAMPLES
 REPEATED_SAMPLES = 7 * _CHUNK_SAMPLES
 """So much of its end, 0.8 s, is given to the decoder once more: a word may have begun in it. A word
 is heard 0.3 to 0.5 s after it began."""
-UNSETTLED_SAMPLES = 4 * RATE_HZ
-"""For so long, 4 s, words came and went and the lattice took none of them. In speech it takes a
-word after 1 to 2.5 s; hums and buzzes that are half like speech make it wait, and grow."""
+UNSETTLED_SAMPLES = 10 * RATE_HZ
+"""For so long, 10 s, words came and the lattice took none of them. In speech it takes a word after
+1 to 2.5 s, of single words with pauses between them after 10 s at most; hums and buzzes that are
+half like speech make it wait, and grow."""
+DOUBTED_SAMPLES = 15 * RATE_HZ
+DOUBTED_CONFIDENCE = 0.6
+"""A stretch of 15 s whose words are less sure than this, together, is no speech, or speech that is
+not understood: in noise as loud as a caller it is 0.5 to 0.6, of clear speech 0.75 to 1."""
 
 
 @unique
@@ -46,12 +52,14 @@ class Stretch:
     Args:
         unheard_samples: Longest stretch without a word.
         unsettled_samples: Longest time that the lattice may lag behind the words of the best path.
+        doubted_samples: Longest stretch of words that the decoder itself hardly believes.
     """
 
     def __init__(
         self,
         unheard_samples: int = UNHEARD_SAMPLES,
         unsettled_samples: int = UNSETTLED_SAMPLES,
+        doubted_samples: int = DOUBTED_SAMPLES,
     ) -> None:
         self.began = 0
         """First sample of the stretch."""
@@ -59,6 +67,7 @@ class Stretch:
         self._heard: int | None = None
         self._unheard_samples = unheard_samples
         self._unsettled_samples = unsettled_samples
+        self._doubted_samples = doubted_samples
 
     def begin(self, at: int) -> None:
         """Begin a stretch whose first sample is ``at``."""
@@ -82,5 +91,11 @@ class Stretch:
             is_all = [word.text for word in lattice] == list(best)
             until = now if is_all else int(lattice[-1].end_seconds * RATE_HZ)
             self._settled = max(self._settled, until)
-        waited = now - max(self._heard, self._settled)
-        return Next.KEEP_WORDS if waited >= self._unsettled_samples else Next.GO_ON
+        if now - max(self._heard, self._settled) >= self._unsettled_samples:
+            return Next.KEEP_WORDS
+        is_doubted = (
+            now - self.began >= self._doubted_samples
+            and bool(lattice)
+            and utterance_confidence(lattice) < DOUBTED_CONFIDENCE
+        )
+        return Next.KEEP_WORDS if is_doubted else Next.GO_ON
