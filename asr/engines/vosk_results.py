@@ -38,7 +38,11 @@ def words_of(result: dict[str, Any], key: str, earlier_seconds: float) -> list[W
     """
     words: list[Word] = []
     for item in result.get(key, []):
-        start, end = (max(0.0, float(item[edge]) - earlier_seconds) for edge in ("start", "end"))
+        # Hundredths of a second, as the decoder counts them: on a decoder that is used again, the
+        # difference would have other last bits.
+        start, end = (
+            max(0.0, round(float(item[edge]) - earlier_seconds, 2)) for edge in ("start", "end")
+        )
         confidence = min(1.0, max(0.0, float(item.get("conf", 0.0))))
         if words:
             start = max(start, words[-1].start_seconds)

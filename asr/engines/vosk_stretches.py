@@ -21,7 +21,8 @@ _CHUNK_SAMPLES = 960
 chunks after the one before it is read in the same chunks, so that hardly a word comes out
 otherwise than it would without the new start."""
 UNHEARD_SAMPLES = 33 * _CHUNK_SAMPLES
-"""A stretch in which no word was heard ends after so much sound, 4 s."""
+"""A stretch in which no word was heard ends after so much sound, 4 s; one with words so long after
+its last word, when the lattice has them all. Else the work would grow again in the silence."""
 REPEATED_SAMPLES = 7 * _CHUNK_SAMPLES
 """So much of its end, 0.8 s, is given to the decoder once more: a word may have begun in it. A word
 is heard 0.3 to 0.5 s after it began."""
@@ -50,7 +51,8 @@ class Stretch:
     """Watches one stretch; all places are samples since the utterance began.
 
     Args:
-        unheard_samples: Longest stretch without a word.
+        unheard_samples: Longest stretch without a word, or without a new one after words that are
+            settled.
         unsettled_samples: Longest time that the lattice may lag behind the words of the best path.
         doubted_samples: Longest stretch of words that the decoder itself hardly believes.
     """
@@ -65,14 +67,17 @@ class Stretch:
         """First sample of the stretch."""
         self._settled = 0
         self._heard: int | None = None
+        self._best: list[str] = []
+        self._changed = 0
         self._unheard_samples = unheard_samples
         self._unsettled_samples = unsettled_samples
         self._doubted_samples = doubted_samples
 
     def begin(self, at: int) -> None:
         """Begin a stretch whose first sample is ``at``."""
-        self.began = self._settled = at
+        self.began = self._settled = self._changed = at
         self._heard = None
+        self._best = []
 
     def look(self, now: int, best: Sequence[str], lattice: Sequence[Word]) -> Next:
         """Judge the stretch by what is heard in it now.
@@ -87,10 +92,15 @@ class Stretch:
             return Next.REPEAT_END if waited >= self._unheard_samples else Next.GO_ON
         if self._heard is None:
             self._heard = now
+        if list(best) != self._best:
+            self._best, self._changed = list(best), now
+        is_all = [word.text for word in lattice] == list(best)
         if lattice:
-            is_all = [word.text for word in lattice] == list(best)
-            until = now if is_all else int(lattice[-1].end_seconds * RATE_HZ)
+            # Hundredths, as the decoder counts them: which decoder is used again changes no bit.
+            until = now if is_all else round(100 * lattice[-1].end_seconds) * (RATE_HZ // 100)
             self._settled = max(self._settled, until)
+        if is_all and now - self._changed >= self._unheard_samples:
+            return Next.KEEP_WORDS
         if now - max(self._heard, self._settled) >= self._unsettled_samples:
             return Next.KEEP_WORDS
         is_doubted = (

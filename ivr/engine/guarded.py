@@ -16,6 +16,7 @@ from ivr.engine.breaker import BreakerRules, BreakerState, CircuitBreaker, Permi
 from ivr.engine.checked import HEARD_NOTHING
 from ivr.engine.pooled import BUSY
 from ivr.ports import Pcm, Recognised, Recognition, TurnListener, TurnRecogniser
+from ivr.ports.recognition import LATE
 
 _log = structlog.get_logger("wegwijs.engine")
 
@@ -71,6 +72,7 @@ class EngineGuard:
         self._clock = clock
         self._lock = threading.Lock()
         self._uses: Counter[str] = Counter()
+        self._unjudged = 0
 
     def begin(self, *, counts: bool = True) -> Use | None:
         """Ask for one use; None while the breaker does not permit it.
@@ -84,9 +86,14 @@ class EngineGuard:
             if permit is None:
                 self._uses["refused"] += counts
                 return None
+            self._unjudged += 1
         if permit.is_probe:
             self._tell(before, "probed")
         return Use(self, permit)
+
+    def unjudged(self) -> int:
+        """How many uses are begun and not over."""
+        return self._unjudged
 
     def health(self) -> EngineHealth:
         """The engine's state at this moment."""
@@ -105,6 +112,7 @@ class EngineGuard:
             now = self._clock()
             before = self._breaker.state(now)
             self._uses[result] += 1
+            self._unjudged -= 1
             if result == "done":
                 self._breaker.succeeded(permit)
             elif result == "abandoned":
@@ -196,25 +204,34 @@ class GuardedRecognition:
 
 
 class _GuardedTurn:
-    """One turn: a :class:`TurnRecogniser`, and what listens to the engine."""
+    """One turn: a :class:`TurnRecogniser`, and what listens to the engine.
+
+    Every use that is begun has its verdict: none is begun once the turn is over, and what ends the
+    turn sees the use of every sound that came before.
+    """
 
     def __init__(self, inner: Recognition, guard: EngineGuard, listener: TurnListener) -> None:
         self._guard = guard
         self._listener = listener
+        self._lock = threading.Lock()
+        self._is_over = False
         self._use: Use | None = None
         self._is_refused = False
         self._turn = inner.open(self)
 
     def feed(self, pcm: Pcm) -> None:
-        # Asked here, and not where the engine works: where its threads are all stuck, the breaker
-        # must learn that a turn came to nothing.
-        if self._use is None and not self._is_refused:
-            self._use = self._guard.begin()
-            self._is_refused = self._use is None
-        if not self._is_refused:
-            self._turn.feed(pcm)
+        # The breaker is asked here, and not where the engine works: where its threads are all
+        # stuck, it must learn that a turn came to nothing.
+        with self._lock:
+            if self._use is None and not (self._is_refused or self._is_over):
+                self._use = self._guard.begin()
+                self._is_refused = self._use is None
+            if self._is_refused or self._is_over:
+                return
+        self._turn.feed(pcm)
 
     def finish(self) -> None:
+        self._end()
         if self._is_refused:
             self._listener.recognised(Recognised(failure=SUSPENDED))
         else:
@@ -224,28 +241,40 @@ class _GuardedTurn:
         return self._turn.hurry()
 
     def give_up(self) -> Recognised:
+        use = self._end()
         if self._is_refused:
             return Recognised(failure=SUSPENDED)
         result = self._turn.give_up()
-        if self._use is not None:
+        words = result.transcript
+        if use is not None and (
+            result.failure == LATE or (words is not None and words.is_fallback)
+        ):
             # Changes nothing where the engine was done in time, and only the news is late.
-            self._use.late()
+            use.late()
         return result
 
     def cancel(self) -> None:
+        use = self._end()
         self._turn.cancel()
-        if self._use is not None:
-            self._use.abandoned()
+        if use is not None:
+            use.abandoned()
+
+    def _end(self) -> Use | None:
+        """No use is begun from now on; the one there is."""
+        with self._lock:
+            self._is_over = True
+            return self._use
 
     def partial(self, partial: Partial) -> None:
         self._listener.partial(partial)
 
     def recognised(self, result: Recognised) -> None:
-        if self._use is not None:
+        use = self._use
+        if use is not None:
             if not result.failure:
-                self._use.done()
+                use.done()
             elif result.failure in (BUSY, HEARD_NOTHING):
-                self._use.abandoned()
+                use.abandoned()
             else:
-                self._use.failed()
+                use.failed()
         self._listener.recognised(result)

@@ -158,6 +158,7 @@ class _TwoReadings:
             if self._result is not None or self._is_over or self._second is None:
                 return self._result
             self._is_over = True
+            self._turn.clear()
         return self._without_second()
 
     def give_up(self) -> Recognised:
@@ -165,6 +166,7 @@ class _TwoReadings:
             if self._result is not None:
                 return self._result
             self._is_over = True
+            self._turn.clear()
             first, second = self._first_result, self._second
         if second is not None:
             return self._without_second()
@@ -197,17 +199,21 @@ class _TwoReadings:
         """The first engine is done: that is the result, unless the second must be asked."""
         engines = self._engines
         self._first_seconds = self._seconds()
-        if not (self._turn and is_unsure(first.transcript, engines.rules.unsure_below)):
+        if not is_unsure(first.transcript, engines.rules.unsure_below):
             self._conclude(first)
             return
         second = engines.second.open(_SecondListener(self))
         with self._lock:
             if self._is_over:
                 return
-            self._asked_at = engines.clock()
-            self._second = second
-            turn = np.concatenate(self._turn)
-        second.feed(turn)
+            turn = list(self._turn)
+            if turn:
+                self._asked_at = engines.clock()
+                self._second = second
+        if not turn:
+            self._conclude(first)
+            return
+        second.feed(np.concatenate(turn))
         second.finish()
 
     def second_recognised(self, result: Recognised) -> None:

@@ -159,15 +159,19 @@ def test_speech_that_the_lattice_follows_never_ends_a_stretch() -> None:
         assert stretch.look(now, best, said[: max(0, len(said) - 2)]) is Next.GO_ON
 
 
-def test_pause_after_settled_words_never_ends_a_stretch() -> None:
+def test_long_pause_after_settled_words_ends_a_stretch_and_keeps_them() -> None:
     """
-    All words are in the lattice, so nothing grows: a caller may think for a minute.
+    All words are in the lattice, so none is lost; while one is missing there, the pause waits.
     """
     stretch = Stretch()
+    stretch.begin(0)
     said = [Word("ik", 0.2, 0.5, 0.9), Word("wil", 0.5, 0.9, 0.9)]
+    assert stretch.look(RATE_HZ, ["ik", "wil"], said) is Next.GO_ON
+    end = RATE_HZ + UNHEARD_SAMPLES
 
-    for second in range(1, 60):
-        assert stretch.look(second * RATE_HZ, ["ik", "wil"], said) is Next.GO_ON
+    assert stretch.look(end - FRAME, ["ik", "wil"], said) is Next.GO_ON
+    assert stretch.look(end, ["ik", "wil"], said[:1]) is Next.GO_ON
+    assert stretch.look(end + FRAME, ["ik", "wil"], said) is Next.KEEP_WORDS
 
 
 def test_words_that_never_settle_end_a_stretch_and_are_kept() -> None:
@@ -369,6 +373,22 @@ def test_no_stretch_of_sound_without_speech_grows_long(heard: Heard, name: str) 
 
     assert len(stretch.ends) >= 2
     assert stretch.longest <= UNHEARD_SAMPLES
+
+
+@pytest.mark.parametrize("name", ["silence", "faint noise", "noise", "hum"])
+def test_sound_after_a_sentence_grows_no_stretch_and_takes_no_word(
+    heard: Heard, name: str, tmp_path: Path
+) -> None:
+    """
+    A caller who lays the telephone down: what was said stays, and the work stays small.
+    """
+    spoken = say(SENTENCES[0], "nl", tmp_path)
+    stretch = WatchedStretch()
+    words = heard(np.concatenate([spoken, _sounds(25)[name]]), stretch).text
+
+    assert words.startswith(SENTENCES[0])
+    assert len(stretch.ends) >= 3
+    assert stretch.longest <= len(spoken) + 12 * RATE_HZ
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)

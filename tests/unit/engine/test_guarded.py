@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from asr.errors import RecogniserFailedError
 from ivr.engine.breaker import BreakerRules, BreakerState
 from ivr.engine.guarded import EngineGuard, GuardedRecognition, Place
 from ivr.engine.pooled import PooledRecognition, WaitingTurns
+from ivr.engine.workers import Workers
 from ivr.ports import Recognised, TurnRecogniser
 from tests.engine_fakes import FakeSpeechEngine, LoopThreads, Results, Said
 from tests.virtual_time import VirtualLoop
@@ -160,3 +163,47 @@ def test_work_that_no_thread_takes_is_not_the_engines_fault() -> None:
     assert BreakerState.CLOSED is engine.state()
     assert {"abandoned": 1} == engine.uses()
     engine.loop.close()
+
+
+@pytest.mark.parametrize("end", ["cancel", "finish", "give_up"])
+def test_sound_after_the_end_begins_no_use(end: str) -> None:
+    """
+    The audio core may still hand some over; a probe that nobody judges would suspend the engine.
+    """
+    engine = Guarded(failures=1, cooldown_seconds=10.0)
+    engine.whole(Said(returns=1))
+    engine.loop.pass_seconds(10.0)
+    turn = engine.recognition.open(Results())
+    getattr(turn, end)()
+    turn.feed(PCM)
+    engine.loop.pass_seconds(0.01)
+
+    assert "" == engine.whole()
+    assert {"failed": 1, "done": 1} == engine.uses()
+    engine.loop.close()
+
+
+def test_every_use_has_its_verdict_whatever_races() -> None:
+    """
+    Two thousand turns whose sound, end and deadline come from three threads at once.
+    """
+    speech = FakeSpeechEngine()
+    threads = Workers(2, "recognition")
+    guard = EngineGuard(Place.FIRST, "fake", "fake-1", BreakerRules(failures=10**6))
+    recognition = GuardedRecognition(PooledRecognition(speech, threads, WaitingTurns()), guard)
+    order = random.Random(7)
+    for _ in range(2000):
+        turn = recognition.open(Results())
+        ends = [turn.finish, turn.give_up, turn.cancel]
+        order.shuffle(ends)
+        feeder = threading.Thread(target=lambda turn=turn: [turn.feed(PCM) for _ in range(3)])
+        ender = threading.Thread(target=ends[0])
+        for thread in (feeder, ender):
+            thread.start()
+        ends[1]()
+        for thread in (feeder, ender):
+            thread.join(30.0)
+        turn.cancel()
+    threads.shutdown()
+
+    assert guard.unjudged() == 0
