@@ -154,17 +154,17 @@ class FakeRecognition:
 
     Attributes:
         listener: Of the last turn that was opened.
-        on_hurry: What it has when it is hurried.
+        on_result_so_far: What it has when it is hurried.
         on_give_up: What it has at the deadline; by default a failure.
     """
 
     name = "fake"
     model = "fake-1"
 
-    def __init__(self, patience_seconds: float | None = None) -> None:
-        self.patience_seconds = patience_seconds
+    def __init__(self, ask_early_seconds: float | None = None) -> None:
+        self.ask_early_seconds = ask_early_seconds
         self.listener: TurnListener = Results()
-        self.on_hurry: Recognised | None = None
+        self.on_result_so_far: Recognised | None = None
         self.on_give_up = Recognised(failure="recogniser_late")
         self.fed = 0
         self.finished = 0
@@ -183,9 +183,9 @@ class FakeRecognition:
         """See :class:`ivr.ports.TurnRecogniser`."""
         self.finished += 1
 
-    def hurry(self) -> Recognised | None:
+    def result_so_far(self) -> Recognised | None:
         """See :class:`ivr.ports.TurnRecogniser`."""
-        return self.on_hurry
+        return self.on_result_so_far
 
     def give_up(self) -> Recognised:
         """See :class:`ivr.ports.TurnRecogniser`."""

@@ -1,4 +1,4 @@
-"""Transcribes recordings once more after their calls, for those who label. Never in a hurry.
+"""Transcribes recordings once more after their calls, for those who label. Never in a result_so_far.
 
 One thread of the lowest priority takes one recording at a time from a bounded queue, and only
 while no live turn waits for a thread. What is queued is a place on the disk, not a voice: a
@@ -170,7 +170,7 @@ class BackgroundPass:
         return None
 
     def _may_go_on(self) -> bool:
-        """Wait until nobody's call would be slowed down; False when the process ends before."""
+        """Wait until no call would be slowed down; False when the process ends before."""
         while not self._stopped.is_set():
             if self._is_quiet(_LOOK_SECONDS):
                 return True

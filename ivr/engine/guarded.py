@@ -43,6 +43,8 @@ class EngineHealth:
     state: BreakerState
     uses: Mapping[str, int]
     """Uses that are over, by result: ``done``, ``failed``, ``late``, ``abandoned``, ``refused``."""
+    open_uses: int = 0
+    """Uses that are begun and not over."""
 
 
 class EngineGuard:
@@ -72,13 +74,13 @@ class EngineGuard:
         self._clock = clock
         self._lock = threading.Lock()
         self._uses: Counter[str] = Counter()
-        self._unjudged = 0
+        self._open_uses = 0
 
     def begin(self, *, counts: bool = True) -> Use | None:
         """Ask for one use; None while the breaker does not permit it.
 
         Args:
-            counts: False for who asks again and again: a refusal is then no news.
+            counts: False for who asks again and again: a refusal is then not counted.
         """
         with self._lock:
             before = self._breaker.state(self._clock())
@@ -86,14 +88,10 @@ class EngineGuard:
             if permit is None:
                 self._uses["refused"] += counts
                 return None
-            self._unjudged += 1
+            self._open_uses += 1
         if permit.is_probe:
             self._tell(before, "probed")
         return Use(self, permit)
-
-    def unjudged(self) -> int:
-        """How many uses are begun and not over."""
-        return self._unjudged
 
     def health(self) -> EngineHealth:
         """The engine's state at this moment."""
@@ -104,6 +102,7 @@ class EngineGuard:
                 model=self.model,
                 state=self._breaker.state(self._clock()),
                 uses=dict(self._uses),
+                open_uses=self._open_uses,
             )
 
     def ended(self, permit: Permit, result: str) -> None:
@@ -112,7 +111,7 @@ class EngineGuard:
             now = self._clock()
             before = self._breaker.state(now)
             self._uses[result] += 1
-            self._unjudged -= 1
+            self._open_uses -= 1
             if result == "done":
                 self._breaker.succeeded(permit)
             elif result == "abandoned":
@@ -194,9 +193,9 @@ class GuardedRecognition:
         return self._inner.model
 
     @property
-    def patience_seconds(self) -> float | None:
+    def ask_early_seconds(self) -> float | None:
         """The engine's."""
-        return self._inner.patience_seconds
+        return self._inner.ask_early_seconds
 
     def open(self, listener: TurnListener) -> TurnRecogniser:
         """Begin a turn; the breaker is asked with its first audio."""
@@ -237,8 +236,8 @@ class _GuardedTurn:
         else:
             self._turn.finish()
 
-    def hurry(self) -> Recognised | None:
-        return self._turn.hurry()
+    def result_so_far(self) -> Recognised | None:
+        return self._turn.result_so_far()
 
     def give_up(self) -> Recognised:
         use = self._end()

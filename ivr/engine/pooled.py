@@ -56,7 +56,7 @@ class PooledRecognition:
             whole turn at its end, and counts as waited for until it is done.
     """
 
-    patience_seconds: float | None = None
+    ask_early_seconds: float | None = None
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class _PooledTurn:
         if not accepted:
             self._conclude(Recognised(failure=BUSY))
 
-    def hurry(self) -> Recognised | None:
+    def result_so_far(self) -> Recognised | None:
         return self._result
 
     def give_up(self) -> Recognised:

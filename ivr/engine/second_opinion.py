@@ -69,7 +69,7 @@ class SecondOpinion:
         return self.first.model
 
     @property
-    def patience_seconds(self) -> float | None:
+    def ask_early_seconds(self) -> float | None:
         """How long the second engine may be waited for, from the end of a turn."""
         return self.rules.deadline_seconds
 
@@ -112,7 +112,7 @@ class _SecondListener:
         self._turn = turn
 
     def partial(self, partial: Partial) -> None:
-        """What it thinks on its way is nobody's concern."""
+        """Ignored: it hears the whole turn at once."""
 
     def recognised(self, result: Recognised) -> None:
         self._turn.second_recognised(result)
@@ -153,7 +153,7 @@ class _TwoReadings:
         else:
             self._first.finish()
 
-    def hurry(self) -> Recognised | None:
+    def result_so_far(self) -> Recognised | None:
         with self._lock:
             if self._result is not None or self._is_over or self._second is None:
                 return self._result

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ivr import ports
 from ivr.engine.background import BackgroundPass
 from ivr.engine.classification import TurnClassifier
-from ivr.engine.turn_end import TurnEnds
+from ivr.engine.end_rule import EndRules
 from ivr.ports.observer import Observer
 
 
@@ -25,7 +25,7 @@ class Tools:
     recognition_deadline_seconds: float
     """From the end of a turn to its result; later means the last stable partial."""
     classifier: TurnClassifier
-    turn_ends: TurnEnds
+    end_rules: EndRules
     background: BackgroundPass | None = None
     """Transcribes recordings after their calls; None without a second engine."""
     observer: Observer

@@ -19,7 +19,7 @@ from asr.recogniser import Partial, Transcript
 from intent.classifier import Classification
 from ivr.call.actions import Purpose
 from ivr.engine.classification import Classified, TurnClassifier
-from ivr.engine.turn_end import TurnEnd
+from ivr.engine.end_rule import EndRule
 from ivr.ports import EngineReading, Pcm, Recognised, Recognition, UtteranceEnded
 
 Post = Callable[[Callable[[float], None]], None]
@@ -88,7 +88,7 @@ class Turn:
         purpose: Purpose,
         recognition: Recognition,
         classifier: TurnClassifier,
-        end: TurnEnd,
+        end: EndRule,
         *,
         deadline_seconds: float,
         post: Post,
@@ -107,7 +107,7 @@ class Turn:
         self._classifier = classifier
         self._end = end
         self._deadline_seconds = deadline_seconds
-        self._patience_seconds = recognition.patience_seconds
+        self._ask_early_seconds = recognition.ask_early_seconds
         self._pause_changed = pause_changed
         self._heard = heard
         self._failed = failed
@@ -137,7 +137,7 @@ class Turn:
             self._end.heard(partial, classification, now)
         except Exception:
             # What a classifier gives may be no ranking. The pause then stays as it was.
-            self._failed("turn_end")
+            self._failed("end_rule")
             return
         if self._end.pause_ms != before:
             self._pause_changed(self._end.pause_ms)
@@ -168,9 +168,9 @@ class Turn:
         if now < self.next_deadline:
             return
         last = now >= self._ended_at + self._deadline_seconds
-        result = self._recogniser.give_up() if last else self._recogniser.hurry()
+        result = self._recogniser.give_up() if last else self._recogniser.result_so_far()
         if result is None:
-            self._set_deadline(hurried=True)
+            self._set_deadline(asked_early=True)
             return
         self._conclude(result, self._classified(result), now - self._ended_at)
 
@@ -194,10 +194,10 @@ class Turn:
             self.state = TurnState.DROPPED
             self._recogniser.cancel()
 
-    def _set_deadline(self, *, hurried: bool = False) -> None:
-        patience = self._patience_seconds
+    def _set_deadline(self, *, asked_early: bool = False) -> None:
+        patience = self._ask_early_seconds
         seconds = self._deadline_seconds
-        if patience is not None and not hurried:
+        if patience is not None and not asked_early:
             seconds = min(patience, seconds)
         self.next_deadline = self._ended_at + seconds
 

@@ -91,7 +91,7 @@ class Turns:
             purpose,
             tools.recognition,
             tools.classifier,
-            tools.turn_ends(self._line, purpose),
+            tools.end_rules(self._line, purpose),
             deadline_seconds=tools.recognition_deadline_seconds,
             post=self._post,
             pause_changed=partial(tools.ears.set_pause, slot),

@@ -65,8 +65,8 @@ class TurnRecogniser(Protocol):
     def finish(self) -> None:
         """The turn is over: its result is wanted as soon as it can be had."""
 
-    def hurry(self) -> Recognised | None:
-        """``patience_seconds`` after the end: return what there is, if that is a result.
+    def result_so_far(self) -> Recognised | None:
+        """``ask_early_seconds`` after the end: return what there is, if that is a result.
 
         Returns:
             None when there is no result yet; it is still to come.
@@ -94,8 +94,8 @@ class Recognition(Protocol):
         """Its model and short checksum."""
 
     @property
-    def patience_seconds(self) -> float | None:
-        """When a turn should be asked to hurry, from its end; None: never."""
+    def ask_early_seconds(self) -> float | None:
+        """When a turn should be asked to result_so_far, from its end; None: never."""
 
     def open(self, listener: TurnListener) -> TurnRecogniser:
         """Begin a turn."""

@@ -16,9 +16,9 @@ from ivr.config.schema import Config
 from ivr.contacts.privacy import CallerPrivacy
 from ivr.contacts.writer import ContactWriter
 from ivr.engine.classification import TurnClassifier
+from ivr.engine.end_rule import pause_by_certainty
 from ivr.engine.engine import CallEngine, Component
 from ivr.engine.tools import Tools
-from ivr.engine.turn_end import pause_by_certainty
 from ivr.files.home import Home
 from ivr.learning.model_versions import model_registry
 from ivr.lines.blocked import is_blocked
@@ -98,7 +98,7 @@ def join(
         background=recognition.background,
         recognition_deadline_seconds=config.recognition.deadline_seconds,
         classifier=TurnClassifier(model.current),
-        turn_ends=pause_by_certainty,
+        end_rules=pause_by_certainty,
         observer=Metrics(registry),
         now=utc_now,
     )

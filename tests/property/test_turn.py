@@ -15,9 +15,9 @@ from ivr.call.actions import Purpose
 from ivr.call.rules import Mode, Pauses, Timers
 from ivr.engine.breaker import BreakerRules
 from ivr.engine.classification import TurnClassifier
+from ivr.engine.end_rule import PauseByCertainty
 from ivr.engine.second_opinion import SecondRules
 from ivr.engine.turn import Heard, Turn, TurnState
-from ivr.engine.turn_end import PauseByCertainty
 from ivr.ports import MediaLost, Recognised, UtteranceEnded
 from ivr.ports.records import (
     DecisionTaken,
@@ -197,13 +197,15 @@ def test_utterances_decisions_and_stages_carry_the_number_of_their_turn(
     s.threads.seconds = s.other_threads.seconds = 0.01
     s.loop.pass_seconds(900.0)
     failures = list(s.loop.failures)
+    open_uses = [health.open_uses for health in s.engines.engines()]
+    left_open = [r for r in (*s.speech.opened, *s.other_speech.opened) if not r.closed]
     s.loop.close()
 
     recorded = [r.number for r in s.records(UtteranceRecorded)]
     heard = [r.number for r in s.records(UtteranceHeard)]
     stages = [(r.turn, r.stage) for r in s.records(StageMeasured)]
     decisions = s.records(DecisionTaken)
-    assert [] == failures
+    assert ([], [], {0}) == (failures, left_open, set(open_uses))
     assert sorted(set(recorded)) == recorded
     assert Counter(recorded) == Counter(heard)
     assert sorted(set(stages)) == sorted(stages)
@@ -215,3 +217,10 @@ def test_utterances_decisions_and_stages_carry_the_number_of_their_turn(
     assert {r.utterance_number for r in decisions} <= {*recorded, None}
     assert all(r.decided_by == "confirmation" for r in by_policy if r not in spoken)
     assert len({r.utterance_number for r in spoken}) == len(spoken)
+    transcripts = {r.number: r.transcript for r in s.records(UtteranceHeard)}
+    for decision in spoken:
+        if decision.decided_by != "confirmation":
+            assert decision.utterance_number is not None
+            words = transcripts[decision.utterance_number]
+            about = s.classifier.classify(words).ranking if words else ()
+            assert decision.ranking == tuple((r.thema, r.probability) for r in about)

@@ -140,8 +140,8 @@ def test_one_call_can_be_followed_in_fifteen_files() -> None:
 
     assert 15 >= len(files) == len(set(files))
     assert [] == [file for file in files if not (ROOT / file).is_file()]
-    assert "five times on the way" in text
-    assert 5 == way.count("⇒")
+    assert "six times on the way" in text
+    assert 6 == way.count("⇒")
 
 
 def test_every_room_is_described() -> None:

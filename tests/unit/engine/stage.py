@@ -12,12 +12,12 @@ from ivr.call.rules import CallRules, Target, TransferMethod
 from ivr.engine.background import BackgroundPass
 from ivr.engine.breaker import BreakerRules
 from ivr.engine.classification import TurnClassifier
+from ivr.engine.end_rule import pause_by_certainty
 from ivr.engine.engine import CallEngine, Component
 from ivr.engine.recognition import JoinedRecognition, SecondEngine
 from ivr.engine.register import other_reading
 from ivr.engine.second_opinion import SecondRules
 from ivr.engine.tools import Tools
-from ivr.engine.turn_end import pause_by_certainty
 from ivr.lines.line import Line
 from ivr.ports import HungUp, RecordingFolder
 from ivr.ports.records import CallEnded, ContactRecord, OtherReadingHeard, TransferTried
@@ -135,7 +135,7 @@ class Stage:
             prompts=self.prompts,
             recognition=self.engines.recognition,
             classifier=TurnClassifier(lambda: self.classifier),
-            turn_ends=pause_by_certainty,
+            end_rules=pause_by_certainty,
             background=self.background,
             recognition_deadline_seconds=deadline_seconds,
             observer=self.observer,

@@ -161,7 +161,7 @@ def test_bug_in_the_machine_costs_a_transfer_not_the_call() -> None:
         s.say(leg, ENERGY, partials=("zonnepanelen",))
 
         assert [uri("algemeen")] == s.targets(leg)
-        assert ["turn_end", "machine"] == s.observer.failures
+        assert ["end_rule", "machine"] == s.observer.failures
 
 
 def test_leg_that_never_says_it_is_gone_is_forgotten() -> None:

@@ -206,4 +206,4 @@ def test_every_use_has_its_verdict_whatever_races() -> None:
         turn.cancel()
     threads.shutdown()
 
-    assert guard.unjudged() == 0
+    assert guard.health().open_uses == 0

@@ -11,8 +11,8 @@ from asr.recogniser import Partial, Transcript
 from intent.classifier import Classification, Ranked
 from ivr.call.actions import Purpose
 from ivr.engine.classification import Classified, TurnClassifier
+from ivr.engine.end_rule import FixedPause
 from ivr.engine.turn import Heard, Turn, TurnState
-from ivr.engine.turn_end import FixedPause
 from ivr.ports import Recognised, UtteranceEnded
 from tests.engine_fakes import FakeClassifier, FakeRecognition, ranking
 
@@ -148,7 +148,7 @@ def test_patience_ends_before_the_deadline() -> None:
     on.turn.timer(10.0)
 
     other = Listening(patience=0.4)
-    other.recognition.on_hurry = Recognised(transcript=WORDS)
+    other.recognition.on_result_so_far = Recognised(transcript=WORDS)
     other.turn.finish(ENDED, 9.0)
     other.turn.timer(9.4)
 
@@ -223,7 +223,7 @@ def test_a_strategy_that_breaks_leaves_the_pause() -> None:
     on.turn.finish(ENDED, 9.0)
     on.recognised(Recognised(transcript=WORDS), 9.1)
 
-    assert (["turn_end"], [], 1) == (on.failures, on.pauses, len(on.heard))
+    assert (["end_rule"], [], 1) == (on.failures, on.pauses, len(on.heard))
 
 
 def test_a_classifier_that_breaks_is_a_failure_of_the_turn() -> None:

@@ -6,7 +6,7 @@ from asr.recogniser import Partial
 from intent.classifier import Classification, Ranked
 from ivr.call.ranking import ranking_of
 from ivr.call.rules import Pauses
-from ivr.engine.turn_end import PauseByCertainty
+from ivr.engine.end_rule import PauseByCertainty
 from tests.engine_fakes import ranking
 from tests.unit.engine.stage import RULES
 

@@ -1,7 +1,7 @@
 """When a caller's turn is over: a strategy that says which pause ends it.
 
 Another strategy, for example a trained model of turn ends, is another class of this form, given
-to the calls as :class:`TurnEnds`.
+to the calls as :class:`EndRules`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ivr.call.rules import CallRules, Pauses
 from ivr.lines.line import Line
 
 
-class TurnEnd(Protocol):
+class EndRule(Protocol):
     """Of one turn; on the loop's thread."""
 
     @property
@@ -34,10 +34,10 @@ class TurnEnd(Protocol):
         """
 
 
-class TurnEnds(Protocol):
+class EndRules(Protocol):
     """Makes the strategy of each turn."""
 
-    def __call__(self, line: Line, purpose: Purpose) -> TurnEnd:
+    def __call__(self, line: Line, purpose: Purpose) -> EndRule:
         """Return one for a turn that begins on this line."""
 
 
@@ -90,7 +90,7 @@ class PauseByCertainty:
         self._last = now_decided
 
 
-def pause_by_certainty(line: Line, purpose: Purpose) -> TurnEnd:
+def pause_by_certainty(line: Line, purpose: Purpose) -> EndRule:
     """The strategy of every line today; a yes or no needs no certainty."""
     if purpose is Purpose.ANSWER:
         return FixedPause(line.pauses.answer_ms)
