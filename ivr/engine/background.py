@@ -1,4 +1,4 @@
-"""Transcribes recordings once more after their calls, for those who label. Never in a result_so_far.
+"""Transcribes recordings once more after their calls, for those who label. Whenever nobody waits.
 
 One thread of the lowest priority takes one recording at a time from a bounded queue, and only
 while no live turn waits for a thread. What is queued is a place on the disk, not a voice: a

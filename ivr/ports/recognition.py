@@ -95,7 +95,7 @@ class Recognition(Protocol):
 
     @property
     def ask_early_seconds(self) -> float | None:
-        """When a turn should be asked to result_so_far, from its end; None: never."""
+        """When a turn should be asked for its result so far, in seconds from its end; None: never."""
 
     def open(self, listener: TurnListener) -> TurnRecogniser:
         """Begin a turn."""

@@ -370,7 +370,7 @@ def test_a_partial_that_says_nothing_new_is_not_told() -> None:
 
 def test_a_turn_that_is_handed_over_whole_is_waited_for_until_it_is_done() -> None:
     """
-    Work in nobody's result_so_far stands back while a caller waits, and for queued work before that.
+    Other work waits while a caller waits, and while work for one is queued.
     """
     loop = VirtualLoop()
     speech = FakeSpeechEngine()
