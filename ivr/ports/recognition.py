@@ -95,7 +95,7 @@ class Recognition(Protocol):
 
     @property
     def ask_early_seconds(self) -> float | None:
-        """When a turn should be asked for its result so far, in seconds from its end; None: never."""
+        """Seconds from the end of a turn to asking for its result so far; None: never."""
 
     def open(self, listener: TurnListener) -> TurnRecogniser:
         """Begin a turn."""
