@@ -124,5 +124,5 @@ def test_foreign_folder_is_refused_by_vosk(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("--sample-frequency=8000\n", encoding="ascii")
 
-    with pytest.raises(ModelDamagedError, match="vosk cannot load it"):
+    with pytest.raises(ModelDamagedError, match="vosk does not load it"):
         load_engine("vosk", tmp_path)
