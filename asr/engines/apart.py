@@ -149,7 +149,8 @@ def main(arguments: list[str]) -> int:
     except EngineUnavailableError as error:
         ending, why = Ending.UNAVAILABLE, f"{error.reason}; {error.remedy}"
     except AsrError as error:
-        ending, why = Ending.REFUSED, str(error)
+        # Without folder and remedy: who asked has those.
+        ending, why = Ending.REFUSED, str(getattr(error, "reason", error))
     print(json.dumps({"ending": ending.value, "why": why}), flush=True)
     return 0
 

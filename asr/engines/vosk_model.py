@@ -58,7 +58,7 @@ def check_language(model_dir: Path, known: int) -> None:
 
 
 def check_apart(model_dir: Path, *, timeout_seconds: float = LOADING_SECONDS) -> None:
-    """Load a folder that nobody vouches for in a process of its own.
+    """Load a folder without checksums or record of ours in a process of its own.
 
     Raises:
         ModelDamagedError: vosk cannot load it, crashes on it, or does not end.

@@ -312,6 +312,22 @@ class WhisperRecogniser:
         )
 
 
+def audible(pcm: NDArray[np.int16]) -> list[NDArray[np.float32]]:
+    """Return what Whisper gets to hear of a recording: its speech, in windows.
+
+    Args:
+        pcm: Shape ``(n,)``, mono, 8000 Hz.
+
+    Returns:
+        Each of shape ``(n,)``, 16000 Hz, -1..1, at most 28 s.
+
+    Raises:
+        RecogniserFailedError: The voice activity network broke.
+    """
+    audio = _wide(pcm)
+    return [stretch.audio for stretch in _stretches(audio, _speech(audio))]
+
+
 def _wide(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
     """Return telephone samples at the model's rate, without a constant offset, -1..1."""
     wide = Upsampler(_FACTOR).feed(pcm).astype(np.float32) / 32768.0

@@ -101,10 +101,10 @@ def test_folder_without_checksums_is_tried_and_used(folder: Path) -> None:
 
 def test_model_that_does_not_end_is_given_up(folder: Path) -> None:
     """
-    A graph that is a pipe with nobody at the other end would be read for ever.
+    A word list that is a pipe with nobody at the other end would be read for ever.
     """
-    (folder / "graph" / "Gr.fst").unlink()
-    os.mkfifo(folder / "graph" / "Gr.fst")
+    (folder / "graph" / "words.txt").unlink()
+    os.mkfifo(folder / "graph" / "words.txt")
 
     with pytest.raises(AsrError, match="within 3 s"):
         check_apart(folder, timeout_seconds=3.0)

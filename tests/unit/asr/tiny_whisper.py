@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ _MOST_REPEATS = 10
 _MARGIN = 3.0
 """The wanted token is twenty times as likely as any other, everywhere: what 8-bit weights and
 another processor's arithmetic change is a tenth of that."""
+_VARIANTS = 8
+_GATE_STEP = 512
+"""Samples, 32 ms: the voice activity gate cuts in steps of so much, on another processor perhaps
+one sooner or later."""
 _SPEECH, _PAUSE = 200, 40
 _SEED = 17
 
@@ -63,7 +68,8 @@ def make(folder: Path) -> Path:
             mels, targets = _examples(tokenizer, folder)
             used = sorted({token for row in targets for token in row})
             network = _network(len(used) + 1)
-            _train(network, mels, [[used.index(token) for token in row] for row in targets])
+            rows = [[used.index(token) for token in row] for row in targets]
+            _train(network, mels, rows, used.index(tokenizer.token_to_id("<|notimestamps|>")))
             _write(network, used, tokenizer, target)
     finally:
         torch.set_num_threads(threads)
@@ -220,37 +226,54 @@ def _examples(tokenizer: Any, folder: Path) -> tuple[NDArray[np.float32], list[l
     for sentence in SENTENCES:
         words = tokenizer.encode(f" {sentence}").ids
         for voice in VOICES:
-            spoken = say(sentence, voice, folder).astype(float)
-            for variant in range(8):
-                # Neither the length nor the place may tell the sentence, only the sound; the voice
-                # activity gate leaves a quarter of a second around it.
-                moments = np.arange(0, len(spoken) - 1, rng.uniform(0.96, 1.04))
-                sound = np.interp(moments, np.arange(len(spoken)), spoken)
-                sound = np.pad(sound * rng.uniform(0.3, 1.2), tuple(rng.integers(800, 3200, 2)))
-                sound += rng.normal(size=len(sound)) * 10 ** rng.uniform(-1, 1.7)
+            for variant, sound in enumerate(_variants(say(sentence, voice, folder), rng)):
                 mels.append(_mel(extract, sound))
                 # Whisper aligns words without timestamps, whatever it wrote them with.
                 timed = [first, *words, last] if variant % 2 else [untimed, *words]
                 targets.append([start, dutch, task, *timed, end])
     for level in (3.0, 30.0, 300.0, 1000.0, 3000.0, 6000.0):
-        mels.append(_mel(extract, rng.normal(size=int(rng.integers(8000, 40000))) * level))
+        noise = rng.normal(size=int(rng.integers(8000, 40000))) * level
+        mels.append(_mel(extract, _wide(noise)))
         targets.append([start, silent, end])
     return np.stack(mels), targets
 
 
-def _mel(extract: Any, sound: NDArray[np.float64]) -> NDArray[np.float32]:
+def _variants(spoken: NDArray[np.int16], rng: np.random.Generator) -> Iterator[NDArray[np.float32]]:
+    """What Whisper hears of it in the tests, also cut a little sooner or later, or more than once
+    in a recording; then at other paces and places: neither may tell the sentence.
+    """
+    from asr.engines.whisper_recogniser import audible
+
+    padded = np.pad(spoken, 6000)
+    (heard,) = audible(padded)
+    exact = [heard, heard[_GATE_STEP:], np.pad(heard, (_GATE_STEP, 0)), *audible(spoken)]
+    for sound in (*exact, *audible(np.tile(padded, 2)), *audible(np.tile(padded, 3))):
+        yield from (sound, sound)
+    for _ in range(_VARIANTS):
+        moments = np.arange(0, len(spoken) - 1, rng.uniform(0.96, 1.04))
+        sound = np.interp(moments, np.arange(len(spoken)), spoken)
+        sound = np.pad(sound * rng.uniform(0.3, 1.2), tuple(rng.integers(800, 3200, 2)))
+        yield _wide(sound + rng.normal(size=len(sound)) * 10 ** rng.uniform(-1, 1.7))
+
+
+def _wide(sound: NDArray[np.float64]) -> NDArray[np.float32]:
     pcm = np.clip(sound, -32768, 32767).astype(np.int16)
-    mel = extract(Upsampler(2).feed(pcm).astype(np.float32) / 32768.0)[:, :-1]
+    return Upsampler(2).feed(pcm).astype(np.float32) / np.float32(32768)
+
+
+def _mel(extract: Any, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    mel = extract(sound)[:, :-1]
     return np.pad(mel, ((0, 0), (0, 3000 - mel.shape[1]))).astype(np.float32)
 
 
-def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]]) -> None:
-    """Learn by heart.
+def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]], untimed: int) -> None:
+    """Learn by heart, until every token is clear by a margin.
 
     Args:
         network: Its tokens are rows of ``network.tokens``; the last row stands for all others.
         mels: Sounds, shape ``(n, 80, 3000)``.
         targets: Rows that belong to them.
+        untimed: The token in them that says that no timestamps follow.
     """
     import torch
     from torch.nn import functional
@@ -260,6 +283,8 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]]) ->
     longest = max(map(len, targets))
     rows = torch.tensor([[*target, *[0] * (longest - len(target))] for target in targets])
     wanted = torch.tensor([[*t[1:], *[-1] * (longest - len(t))] for t in targets])
+    # That a text comes without timestamps is told to Whisper, and nothing that it could hear.
+    wanted[wanted == untimed] = -1
     # One row for all tokens that never occur makes the softmax over all 51865 a small one.
     many = torch.zeros(len(network.tokens.weight))
     many[-1] = math.log(_TEXT_TOKENS + len(_special_tokens()) - len(many) + 1)
@@ -276,7 +301,7 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]]) ->
         """By how much the wanted token is the likeliest one, where that is least clear."""
         least = math.inf
         with torch.no_grad():
-            for which in range(len(targets)):
+            for which in range(len(rows)):
                 given = logits([which], memory[[which]])[0]
                 places = torch.arange(len(given))[wanted[which] >= 0]
                 right = wanted[which][places]
@@ -289,7 +314,7 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]]) ->
         optimiser = torch.optim.Adam(learned)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=steps)
         for step in range(steps):
-            batch = torch.randint(len(targets), (16,))
+            batch = torch.randint(len(rows), (16,))
             heard = memory[batch]
             if step < steps - whole_steps:
                 # Quicker, and easier to learn from: where speech is, and a little of the silence.
