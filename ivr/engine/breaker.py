@@ -7,7 +7,7 @@
       └──────────── the probe succeeds ───────┼──────────────────────────┤
                                               └──── the probe fails ─────┘
 
-Not thread-safe; :class:`ivr.engine.guarded.GuardedEngine` holds the lock and the clock.
+Not thread-safe; :class:`ivr.engine.guarded.EngineGuard` holds the lock and the clock.
 """
 
 from __future__ import annotations

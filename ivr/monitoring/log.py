@@ -31,7 +31,7 @@ JUDGED: Final[Mapping[str, str]] = MappingProxyType(
         "count": "How many records an earlier process left open.",
         "damaged": "How many lines of the spool were no records.",
         "engine": "Name of a speech engine, from the configuration.",
-        "error": "Name of a class of exceptions or warnings, never the text; it may quote a caller.",
+        "error": "Class of an exception or a warning, never a text: it may quote a caller.",
         "event_name": "Name of a class of the call machine's events: a word of our code.",
         "event_type": "Name of a class of what a leg reports: a word of our code.",
         "exit_code": "How a process of ours ended, 0..255, or the signal that ended it, below 0.",
