@@ -74,7 +74,6 @@ class Bridge:
         self._call: Any = _TargetCall(account, self)
         self._tone: Any = None
         self._target_audio: Any = None
-        self._dialled = False
         self._connected = False
         self._ended = False
 
@@ -90,7 +89,6 @@ class Bridge:
         prm.opt.videoCount = prm.opt.textCount = 0
         add_headers(prm, headers)
         try:
-            self._dialled = True
             self._call.makeCall(target, prm)
         except pj.Error as error:
             unparsable = error.status in _UNPARSABLE
