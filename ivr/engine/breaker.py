@@ -45,7 +45,7 @@ class Permit:
     """Leave to use what the breaker guards once."""
 
     era: int
-    """Between two changes of the breaker; what an earlier era permitted is old news."""
+    """Between two changes of the breaker; what an earlier era permitted is ignored."""
     is_probe: bool
 
 

@@ -301,7 +301,13 @@ class PjsuaLeg(LegBase):
     # On the owner's thread: keys and requests inside the dialog.
 
     def on_key(self, digit: str, timestamp: int, flags: int) -> None:
-        """A telephone event, possibly one of many packets about the same key."""
+        """A telephone event, possibly one of many packets about the same key.
+
+        Args:
+            digit: The key; personal data.
+            timestamp: RTP time of the key's beginning, 8000 a second.
+            flags: ``PJMEDIA_STREAM_DTMF_IS_UPDATE`` (1) and ``..._IS_END`` (2).
+        """
         # Packets out of order look like a new key to the library, but carry the same time.
         if flags & _DTMF_UPDATE or self._last_key == (digit, timestamp):
             return
