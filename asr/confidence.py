@@ -30,7 +30,11 @@ class PartialCalibration:
     newest: float = 0.5
 
     def apply(self, confidence: float) -> float:
-        """Return the calibrated confidence, 0..1."""
+        """Return the calibrated confidence, 0..1.
+
+        Args:
+            confidence: The decoder's, 0..1.
+        """
         return _logistic(self.bias + self.confidence * log_odds(confidence))
 
 
@@ -57,7 +61,13 @@ class Calibration:
     fallback: float = 1.0
 
     def apply(self, confidence: float, cost_per_letter: float) -> float:
-        """Return the calibrated confidence, 0..1."""
+        """Return the calibrated confidence, 0..1.
+
+        Args:
+            confidence: The decoder's, 0..1.
+            cost_per_letter: The best path's cost, a negated natural log-likelihood as the decoder
+                scales it, divided by the letters of its words.
+        """
         odds = self.bias + self.confidence * log_odds(confidence)
         return _logistic(odds + self.cost_per_letter * cost_per_letter)
 
@@ -104,7 +114,11 @@ def _logistic(odds: float) -> float:
 
 
 def log_odds(share: float) -> float:
-    """Return ln(p / (1 - p)), bounded at 2 % and 98 %."""
+    """Return ln(p / (1 - p)), bounded at 2 % and 98 %.
+
+    Args:
+        share: A probability, 0..1.
+    """
     bounded = min(0.98, max(0.02, share))
     return math.log(bounded / (1.0 - bounded))
 

@@ -53,7 +53,7 @@ def log(values: Floats) -> Floats:
     Args:
         values: Any shape; positive and finite.
     """
-    return _by_block(_log, values)
+    return _by_block(_ln, values)
 
 
 def exp(values: Floats) -> Floats:
@@ -86,7 +86,7 @@ def dot(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float((one * other).sum())
 
 
-def _log(values: Floats) -> Floats:
+def _ln(values: Floats) -> Floats:
     part, power = np.frexp(values)
     small = part < _ROOT_HALF
     power = power - small.astype(np.float64)

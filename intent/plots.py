@@ -17,7 +17,7 @@ _STYLE: Final = (
 
 
 def calibration_svg(curve: Sequence[Mapping[str, float]], error: float) -> str:
-    """Draw how often each probability was right; on the dashed line is honest.
+    """Draw how often each probability was right; the dashed line is perfect calibration.
 
     Args:
         curve: Bins of :func:`intent.report.calibration_curve`.

@@ -86,10 +86,6 @@ class FakeLeg:
         self.gone = isinstance(event, HungUp)
         self._telephony.post(self, event)
 
-    def ring(self) -> None:
-        """See :class:`ivr.ports.Leg`."""
-        self._note("ring")
-
     def answer(self) -> None:
         """See :class:`ivr.ports.Leg`."""
         if self._note("answer") and not self._answered:

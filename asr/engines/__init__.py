@@ -69,11 +69,6 @@ ENGINES: dict[str, EngineEntry] = {
 DEFAULT_ENGINE = "vosk"
 
 
-def available_engines() -> tuple[str, ...]:
-    """Return the names of the engines whose library is installed."""
-    return tuple(name for name, entry in ENGINES.items() if find_spec(entry.package) is not None)
-
-
 def _check_kind(name: str, folder: Path) -> None:
     """Refuse a folder that holds a model of other engines only."""
     kinds = [

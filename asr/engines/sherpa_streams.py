@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asr.confidence import UNKNOWN_WORD, utterance_confidence
 from asr.engines.invented_text import MOST_LETTERS_A_SECOND, is_subtitle_credit
 from asr.engines.sherpa_models import Kind, SherpaModel
-from asr.engines.sherpa_words import Heard, words_of
+from asr.engines.sherpa_words import Hypothesis, words_of
 from asr.errors import RecogniserFailedError
 from asr.recogniser import Partial, Transcript, Word
 from asr.resample import Upsampler
@@ -154,13 +154,13 @@ class StreamingRecogniser(SherpaRecogniser):
         with _translated():
             result = self._native.get_result_all(self._stream)
             delay = self._found.delay_ms / 1000
-            heard = Heard(
+            hypothesis = Hypothesis(
                 result.text,
                 tuple(result.tokens),
                 tuple(max(0.0, start - delay) for start in result.timestamps),
                 tuple(result.ys_probs),
             )
-        return words_of(heard, 0.0, self._samples / RATE_HZ)
+        return words_of(hypothesis, 0.0, self._samples / RATE_HZ)
 
 
 class OfflineRecogniser(SherpaRecogniser):
@@ -212,16 +212,16 @@ class OfflineRecogniser(SherpaRecogniser):
             stream.accept_waveform(self._found.sample_rate_hz, wide)
             self._native.decode_stream(stream)
             result = stream.result
-            heard = Heard(
+            hypothesis = Hypothesis(
                 result.text,
                 tuple(result.tokens),
                 tuple(start * self._found.time_factor for start in result.timestamps),
                 tuple(result.ys_log_probs),
             )
         begin, seconds = begin_samples / RATE_HZ, len(audio) / RATE_HZ
-        if self._found.kind is Kind.WHISPER and _is_invented(heard.text, seconds):
+        if self._found.kind is Kind.WHISPER and _is_invented(hypothesis.text, seconds):
             return []
-        return words_of(heard, begin, begin + seconds)
+        return words_of(hypothesis, begin, begin + seconds)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ _LONGEST_TOKEN_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Hypothesis:
     """What a model gave for one stretch of audio.
 
     Attributes:
@@ -44,7 +44,7 @@ class _Piece:
     places: list[int] = field(default_factory=list)
 
 
-def words_of(heard: Heard, begin_seconds: float, end_seconds: float) -> list[Word]:
+def words_of(hypothesis: Hypothesis, begin_seconds: float, end_seconds: float) -> list[Word]:
     """Return the words, spelled as the port wants them.
 
     A word lasts until the next one begins. Where the tokens do not spell the text, or have no
@@ -52,23 +52,23 @@ def words_of(heard: Heard, begin_seconds: float, end_seconds: float) -> list[Wor
     becomes ``[unk]``.
 
     Args:
-        heard: What the model gave.
+        hypothesis: What the model gave.
         begin_seconds: When the stretch begins.
         end_seconds: When it ends.
     """
-    words = _from_tokens(heard, begin_seconds, end_seconds)
+    words = _from_tokens(hypothesis, begin_seconds, end_seconds)
     spelled = " ".join(word.text for word in words if word.text != UNKNOWN_WORD)
-    text = normalise(_MARK.sub(" ", heard.text))
+    text = normalise(_MARK.sub(" ", hypothesis.text))
     if spelled == text or spelled.replace(" ", "") == text.replace(" ", ""):
         return words
-    return _shared(text, _confidence(heard.log_probabilities), begin_seconds, end_seconds)
+    return _shared(text, _confidence(hypothesis.log_probabilities), begin_seconds, end_seconds)
 
 
-def _from_tokens(heard: Heard, begin: float, end: float) -> list[Word]:
-    if len(heard.starts) != len(heard.tokens):
+def _from_tokens(hypothesis: Hypothesis, begin: float, end: float) -> list[Word]:
+    if len(hypothesis.starts) != len(hypothesis.tokens):
         return []
     pieces: list[_Piece] = []
-    for place, token in enumerate(heard.tokens):
+    for place, token in enumerate(hypothesis.tokens):
         byte = _BYTE.fullmatch(token.strip())
         is_mark = byte is None and _MARK.fullmatch(token.strip()) is not None
         if not pieces or token.startswith((" ", "▁")) or is_mark:
@@ -83,18 +83,20 @@ def _from_tokens(heard: Heard, begin: float, end: float) -> list[Word]:
             pieces[-1].octets.extend(token.strip(" ▁").encode())
     words: list[Word] = []
     earliest = begin
-    starts = [begin + max(0.0, heard.starts[piece.places[0]]) for piece in pieces if piece.places]
+    starts = [
+        begin + max(0.0, hypothesis.starts[piece.places[0]]) for piece in pieces if piece.places
+    ]
     pieces = [piece for piece in pieces if piece.places]
     for index, piece in enumerate(pieces):
         start = min(end, max(earliest, starts[index]))
-        last = begin + heard.starts[piece.places[-1]] + _LONGEST_TOKEN_SECONDS
+        last = begin + hypothesis.starts[piece.places[-1]] + _LONGEST_TOKEN_SECONDS
         following = starts[index + 1] if index + 1 < len(starts) else end
         until = min(end, max(start, min(last, following)))
         earliest = start
         spelled = piece.octets.decode("utf-8", errors="ignore")
         sure = _confidence(
-            [heard.log_probabilities[at] for at in piece.places]
-            if len(heard.log_probabilities) == len(heard.tokens)
+            [hypothesis.log_probabilities[at] for at in piece.places]
+            if len(hypothesis.log_probabilities) == len(hypothesis.tokens)
             else []
         )
         if spelled == UNKNOWN_WORD:

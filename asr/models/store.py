@@ -202,20 +202,6 @@ class ModelStore:
             os.close(descriptor)
 
 
-def installed_model_dir(name: str, root: Path) -> Path:
-    """Return the folder of an installed model.
-
-    Args:
-        name: As in ``wegwijs models list``.
-        root: Folder of installed models.
-
-    Raises:
-        ModelMissingError: None of this name is installed.
-        ModelDamagedError: A file is missing or of another size.
-    """
-    return ModelStore(root).get(name).directory
-
-
 def resolve_model(model: str | Path | None, root: Path) -> ResolvedModel:
     """Find what a setting or option means: an installed model's name, or a folder.
 

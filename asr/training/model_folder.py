@@ -139,6 +139,16 @@ def write_configuration(
 
     The lattice is made deterministic while the caller speaks. Doing that seldom and without phones
     is most of what a final costs; words of partials have their confidences once it was done.
+
+    Args:
+        model_dir: Folder of the model.
+        beam: Paths that cost so much more than the best are dropped; costs are negated natural
+            logarithms of probabilities, the acoustic ones times ``acoustic_scale``.
+        lattice_beam: Likewise, for what stays in the lattice of alternatives.
+        max_active: States of the graph that are followed at once.
+        acoustic_scale: Weight of the sound against that of the words.
+        determinize_delay: Most steps of the decoder, 30 ms each, that the lattice lags behind.
+        determinize_chunk: Fewest such steps that are made deterministic at once.
     """
     (model_dir / "conf").mkdir(parents=True, exist_ok=True)
     (model_dir / "conf" / "mfcc.conf").write_text(_MFCC_CONF, encoding="ascii")

@@ -15,10 +15,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from ivr.audio.frames import FRAME_SAMPLES
 from ivr.audio.levels import FULL_SCALE, NoiseFloor, power_dbfs, weighted_dbfs
 from ivr.audio.products import one_thread_product
 from ivr.audio.settings import AudioSettings
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 WINDOW_SAMPLES: Final = 384
 """48 ms: the harmonics of a deep voice (75 Hz) stand apart only in so long a window."""
@@ -56,7 +57,7 @@ class Activity:
 
 
 class VoiceActivity:
-    """Voice activity of ``slots`` calls; a frame in, a verdict out, no clock.
+    """Voice activity of ``slots`` calls; a frame in, a yes or no out, no clock.
 
     Args:
         slots: Rows of the frame matrix.

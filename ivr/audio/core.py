@@ -61,7 +61,7 @@ class AudioCounters:
     ticks: TickCounters
 
 
-class _Turn:
+class _TurnSound:
     """Audio of one turn: all of it, and how much of it the sink has."""
 
     __slots__ = ("octets", "sent", "sink")
@@ -101,7 +101,7 @@ class AudioCore:
         self._heard = np.zeros(slots, dtype=np.int64)
         self._history = np.zeros((slots, _HISTORY_FRAMES, FRAME_SAMPLES), dtype=np.int16)
         self._sinks: dict[int, Sink | None] = {}
-        self._turn: dict[int, _Turn] = {}
+        self._turn: dict[int, _TurnSound] = {}
         self._utterances: dict[int, bytes] = {}
         self._chunk_octets = self._settings.chunk_ms // _FRAME_MS * 2 * FRAME_SAMPLES
 
@@ -272,7 +272,7 @@ class AudioCore:
         preroll = self._settings.preroll_ms // _FRAME_MS
         first = max(start.start - preroll, now - _HISTORY_FRAMES, int(self._first[slot]))
         rows = np.arange(first, now) % _HISTORY_FRAMES
-        turn = _Turn(self._history[slot, rows].tobytes(), self._sinks.get(slot))
+        turn = _TurnSound(self._history[slot, rows].tobytes(), self._sinks.get(slot))
         self._utterances.pop(slot, None)
         self._turn[slot] = turn
         self._emit(SpeechStarted(slot, start.start * FRAME_SECONDS))
@@ -294,7 +294,7 @@ class AudioCore:
             )
         )
 
-    def _flush(self, turn: _Turn) -> None:
+    def _flush(self, turn: _TurnSound) -> None:
         if turn.sink is None or turn.sent == len(turn.octets):
             return
         chunk = np.frombuffer(bytes(memoryview(turn.octets)[turn.sent :]), dtype=np.int16)

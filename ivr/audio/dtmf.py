@@ -16,9 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from ivr.audio.frames import FRAME_SAMPLES
 from ivr.audio.levels import FULL_SCALE
 from ivr.audio.products import one_thread_product
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 KEYS: Final = ("123A", "456B", "789C", "*0#D")
 ROW_HZ: Final = (697.0, 770.0, 852.0, 941.0)

@@ -105,20 +105,42 @@ class TurnLogic:
         self._state[slot] = _IDLE
 
     def set_pause(self, slot: int, pause_frames: int) -> None:
-        """Change the pause that ends the turn; the pause already running counts."""
+        """Change the pause that ends the turn; the pause already running counts.
+
+        Args:
+            slot: Row of the frame matrix.
+            pause_frames: Of 20 ms, without speech; less than one is one.
+        """
         self._pause[slot] = max(1, pause_frames)
 
     def skip(self, slot: int, frames: int) -> None:
-        """``frames`` were lost: they are neither speech nor pause, but they are time."""
+        """Frames were lost: they are neither speech nor pause, but they are time.
+
+        Args:
+            slot: Row of the frame matrix.
+            frames: How many, of 20 ms.
+        """
         self._lost[slot] += frames
 
     def in_turn(self, slots: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each slot's caller is in a turn; shape ``(n,)``."""
+        """Whether each slot's caller is in a turn; shape ``(n,)``.
+
+        Args:
+            slots: Rows of the frame matrix, shape ``(n,)``.
+        """
         inside: NDArray[np.bool_] = self._state[slots] == _TURN
         return inside
 
     def speaking(self, slots: NDArray[np.intp], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each slot's caller is in a turn and spoke within the last 200 ms."""
+        """Whether each slot's caller is in a turn and spoke within the last 200 ms.
+
+        Args:
+            slots: Rows of the frame matrix, shape ``(n,)``.
+            positions: Number of the newest frame on each slot's audio clock, in frames of 20 ms.
+
+        Returns:
+            Shape ``(n,)``.
+        """
         recent: NDArray[np.bool_] = positions - self._last_end[slots] < _TAIL_FRAMES
         return recent & self.in_turn(slots)
 

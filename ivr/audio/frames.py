@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ: Final = 8000
+from ivr.ports.audio import SAMPLE_RATE_HZ
+
 FRAME_SAMPLES: Final = 160
 FRAME_OCTETS: Final = 2 * FRAME_SAMPLES
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE_HZ
@@ -94,8 +95,8 @@ class FrameMatrix:
             for slot in range(slots)
         )
         self._lock = threading.Lock()
-        # The slot released longest ago is claimed first: a straggling write of an ended leg
-        # then meets an idle row.
+        # The slot released longest ago is claimed first: a late write of an ended leg then
+        # meets an idle row.
         self._free: deque[int] = deque(range(slots))
         self._live: dict[int, FrameSlot] = {}
         # Replaced, never changed: take() iterates over it without the lock.

@@ -10,9 +10,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from ivr.audio.errors import AudioWriteError
-from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.errors import AudioFormatError
 from ivr.files.whole import write_whole
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 _FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 

@@ -108,7 +108,7 @@ def decide(
         seconds[DecisionAction.REPEAT] = costs.repeat_seconds + (1.0 - clearer) * otherwise
     if not ranking:
         # Nothing was understood: there is no ranking to build a menu on, and a person is the
-        # dearest answer, so the machine offers the busiest groups when it may not ask again.
+        # most expensive answer, so the machine offers the busiest groups when it may not ask again.
         seconds = {key: seconds[key] for key in seconds if key == DecisionAction.REPEAT}
         if not seconds:
             return Decision(action=DecisionAction.CHOOSE, confidence=confidence)

@@ -198,7 +198,7 @@ class ContactWriter:
             if monotonic() >= self._try_at and self._replay():
                 self._commit()
             self._overflow()
-        self._put_away()
+        self._spool_the_rest()
 
     def _due(self) -> bool:
         """Whether there is something to do now, the end included."""
@@ -379,7 +379,7 @@ class ContactWriter:
             self._spool_waits = True
         return True
 
-    def _put_away(self) -> None:
+    def _spool_the_rest(self) -> None:
         """At the end: what is not committed goes to the spool, or is counted as lost."""
         with self._changed:
             left = list(self._records)

@@ -16,7 +16,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ivr.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from ivr.audio.frames import FRAME_SAMPLES
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.sip.settings import SipSettings, Srtp, TlsFiles
 
 _say_lock = threading.Lock()

@@ -31,12 +31,12 @@ import pjsua2 as pj
 from numpy.typing import NDArray
 
 from ivr.audio.dtmf import COLUMN_HZ, KEYS, ROW_HZ
-from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.demo import agent
 from ivr.demo.dead_air import dead_airs
 from ivr.demo.script import Step, StepKind, parse_step
 from ivr.demo.sound_desk import SoundDesk
 from ivr.errors import TelephonyError
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.sip.media import active_audio, destroy_call_later
 from ivr.sip.owner import OwnerThread, guarded
 from ivr.sip.runtime import Runtime

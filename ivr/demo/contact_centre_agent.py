@@ -33,9 +33,9 @@ import numpy as np
 import pjsua2 as pj
 import soundfile
 
-from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.demo import agent
 from ivr.errors import TelephonyError
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.sip import message
 from ivr.sip.media import active_audio, destroy_call_later
 from ivr.sip.owner import OwnerThread, destroy, guarded

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.audio.frames import SAMPLE_RATE_HZ
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 _WINDOW_MS: Final = 5
 SAID_LEVEL: Final = 120.0

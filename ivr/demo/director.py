@@ -52,7 +52,12 @@ class Director:
             self._digits = _MENU_KEY + digits
 
     def entered(self, state: str, at: float) -> None:
-        """The service's call is in a new state; what was planned for the old one is off."""
+        """The service's call is in a new state; what was planned for the old one is off.
+
+        Args:
+            state: A value of :class:`ivr.call.states.CallState`.
+            at: Seconds on the clock of :meth:`due`, which never goes back.
+        """
         self._due = None
         if state == "listening" and self._speaks and self._said < SAYINGS_MOST:
             self._due = (at + _BREATH_SECONDS, Act(ActKind.SAY))
@@ -64,7 +69,11 @@ class Director:
             self._due = (at + _GREETING_SECONDS, Act(ActKind.PRESS, self._digits[0]))
 
     def due(self, at: float) -> Act | None:
-        """The act whose time has come, once."""
+        """The act whose time has come, once.
+
+        Args:
+            at: Now, in seconds on the clock of :meth:`entered`.
+        """
         if self._due is None or at < self._due[0]:
             return None
         act = self._due[1]

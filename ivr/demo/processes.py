@@ -65,7 +65,8 @@ class Child:
         self.began = 0
         """How many happenings were known when it started."""
         self._happenings = happenings
-        self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.errors: deque[str] = deque(maxlen=_KEPT_LINES)
+        """What it wrote to standard error last, line by line."""
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -95,17 +96,12 @@ class Child:
         """Whether the process lives."""
         return self._process.poll() is None
 
-    @property
-    def error_text(self) -> str:
-        """What it wrote to standard error."""
-        return "\n".join(self._errors)
-
     def complaint(self) -> str:
         """Its last message for people; else the last error it logged; empty when silent."""
-        plain = [line for line in self._errors if line.strip() and not line.startswith("{")]
+        plain = [line for line in self.errors if line.strip() and not line.startswith("{")]
         if plain:
             return plain[-1].removeprefix("wegwijs: ")
-        logged = [line for line in self._errors if '"level": "error"' in line]
+        logged = [line for line in self.errors if '"level": "error"' in line]
         return logged[-1] if logged else ""
 
     def send(self, **command: object) -> None:
@@ -153,7 +149,7 @@ class Child:
         try:
             for line in stream:
                 if kept:
-                    self._errors.append(line.rstrip("\n"))
+                    self.errors.append(line.rstrip("\n"))
                 self._tell(line)
         except ValueError:
             # The stream was closed under us: the process is being stopped.

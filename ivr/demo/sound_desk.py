@@ -12,7 +12,8 @@ import pjsua2 as pj
 import soundfile
 from numpy.typing import NDArray
 
-from ivr.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE_HZ
+from ivr.audio.frames import FRAME_SAMPLES, FRAME_SECONDS
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 HEARD_LEVEL: Final = 120.0
 """Mean absolute sample from which a frame counts as sound."""

@@ -10,9 +10,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from asr.errors import AudioUnreadableError
-from ivr.audio.frames import SAMPLE_RATE_HZ
 from ivr.demo.errors import DemoError, DemoUsageError
 from ivr.errors import PromptError
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.prompts.tts import EspeakNg
 
 QUESTION: Final = "Hallo, ik wil een studietoelage aanvragen voor mijn dochter."

@@ -99,18 +99,8 @@ class Stage(Children):
             command += ["--group", f"{group}={behaviour}"]
         return self.start(CENTRE, command)
 
-    def start_phone(self) -> Child:
-        """Start the service, or start it again, and wait until it takes calls.
-
-        Raises:
-            DemoError: It does not start.
-        """
-        phone = self.begin_phone()
-        self.await_phone(phone)
-        return phone
-
     def begin_phone(self) -> Child:
-        """Start the service without waiting for it."""
+        """Start the service, or start it again, without waiting for it."""
         command = [*self.settings.phone_command, "--config", str(self.config_path)]
         command += ["--home", str(self.home.path)]
         phone = self.start(PHONE, command, self.settings.environment)

@@ -20,11 +20,12 @@ from ivr.engine.register import Recorded
 from ivr.engine.workers import Threads, Workers
 from ivr.errors import AudioFormatError
 from ivr.ports import EngineReading, Pcm
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 _LOWEST_PRIORITY = 19
 _LOOK_SECONDS = 1.0
 """How often a pass that waits for its chance looks whether the process ends."""
-_PIECE_SAMPLES = 8000
+_PIECE_SAMPLES = SAMPLE_RATE_HZ
 """A second of audio at a time: between two pieces a pass can be given up."""
 _STUCK_SECONDS = 600.0
 """At the lowest priority a busy machine may take minutes over half a minute of speech."""

@@ -7,7 +7,7 @@
       └──────────── the probe succeeds ───────┼──────────────────────────┤
                                               └──── the probe fails ─────┘
 
-Not thread-safe; :class:`ivr.engine.guarded.GuardedEngine` holds the lock and the clock.
+Not thread-safe; :class:`ivr.engine.guarded.EngineGuard` holds the lock and the clock.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Permit:
     """Leave to use what the breaker guards once."""
 
     era: int
-    """Between two changes of the breaker; what an earlier era permitted is old news."""
+    """Between two changes of the breaker; what an earlier era permitted is ignored."""
     is_probe: bool
 
 

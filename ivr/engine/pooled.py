@@ -10,19 +10,20 @@ from asr.recogniser import Partial, SpeechEngine, Transcript
 from ivr.engine.checked import CheckedRecogniser, EngineFailedError
 from ivr.engine.workers import Threads
 from ivr.ports import Pcm, Recognised, TurnListener, TurnRecogniser
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.ports.recognition import LATE
 
 BUSY = "recogniser_busy"
 """Code of a turn that no thread could take."""
 _OVERRUN = "recogniser_overrun"
-_MOST_WAITING_SAMPLES = 8000 * 35
+_MOST_WAITING_SAMPLES = 35 * SAMPLE_RATE_HZ
 """A turn is shorter than this; more waiting audio means that the engine cannot keep up."""
-_PIECE_SAMPLES = 8000
+_PIECE_SAMPLES = SAMPLE_RATE_HZ
 """A second of audio at a time: between two pieces a turn can be given up."""
 
 
 class WaitingTurns:
-    """Counts what live turns wait for, so that other work can stand back. Any thread."""
+    """Counts what live turns wait for, so that other work can wait. Any thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -41,7 +41,7 @@ class Workers:
         name: Of the threads.
         bound: Items that may wait; None for any number.
         nice: Added to the threads' niceness, where the system has that for threads (Linux).
-        stuck_seconds: Longer than any honest item.
+        stuck_seconds: Longer than any item that is not stuck.
         end_seconds: How long ``shutdown`` waits for what runs.
         clock: Seconds, never going back.
     """
@@ -105,9 +105,9 @@ class Workers:
 
     def _may_grow(self) -> bool:
         """Whether one more thread may be started. Holding the lock."""
-        return self._honest() < self._count and self._alive < 2 * self._count
+        return self._not_stuck() < self._count and self._alive < 2 * self._count
 
-    def _honest(self) -> int:
+    def _not_stuck(self) -> int:
         """Threads that are not stuck. Holding the lock."""
         now = self._clock()
         return self._alive - sum(now - at > self._stuck_seconds for at in self._began.values())
@@ -122,7 +122,7 @@ class Workers:
             with self._changed:
                 self._began.pop(me, None)
                 self._changed.notify_all()
-                if self._honest() > self._count:
+                if self._not_stuck() > self._count:
                     # It was given up as stuck, and its place is taken.
                     self._alive -= 1
                     return

@@ -1,10 +1,18 @@
 """What the engine needs from the outside, as Protocols, and what it is told, as plain data.
 
 One file a neighbour: telephony, audio, recognition, prompts, the register, and whoever counts.
-The engine and the adapters know this room and not each other.
+The engine and the adapters know this room and not each other, but that the engine writes and reads
+recordings itself, by ``ivr.audio.recording``. Three rooms above know pieces of adapters: ``lines``
+how numbers are written and hours are spoken, ``monitoring`` what the audio core and the contact
+writer count, ``demo`` the SIP library, the register and the sound for its own caller and contact
+centre.
 
-Threads: every listener is called on the asyncio loop's thread; every command may be called from
-that thread only, returns at once and never blocks on the network. Exceptions say so themselves.
+Threads: a leg's listener, and who is told of a new call, are called on the asyncio loop's thread;
+a sink of :meth:`Ears.attend` and audio events come on the audio thread, what a
+:class:`TurnListener` is told on any. A leg's commands are called from the loop's thread only;
+:meth:`TurnRecogniser.feed` from the audio thread; what else may be called from any thread says so
+itself. Every command returns at once and never blocks on the network, but for the start and the
+stop of telephony.
 """
 
 from ivr.ports.audio import (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+SAMPLE_RATE_HZ: Final = 8000
+"""Of all sound between the adapters: narrowband telephony."""
 Pcm = NDArray[np.int16]
-"""Mono samples at 8000 Hz, shape ``(n,)``."""
+"""Mono samples at :data:`SAMPLE_RATE_HZ`, shape ``(n,)``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,6 @@ class Leg(Protocol):
     listener: Callable[[LegEvent], None]
     """Set by the engine in the call of ``on_offered``."""
 
-    def ring(self) -> None:
-        """Send 180."""
-
     def answer(self) -> None:
         """Send 200; :class:`MediaReady` follows, or :class:`HungUp`."""
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ivr.errors import PromptError
 from ivr.files.whole import write_whole
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
-RATE_HZ = 8000
 LEVEL_DBFS = -20.0
 """Of the speech itself, pauses left out; full scale is a sine's peak of 1."""
 _PEAK = 0.89
@@ -49,7 +49,7 @@ def read_recording(path: Path) -> tuple[Samples, int]:
         samples, rate_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, MemoryError):
         raise PromptError(f"{path}: is not a readable recording; {remedy}") from None
-    if rate_hz < RATE_HZ:
+    if rate_hz < SAMPLE_RATE_HZ:
         raise PromptError(f"{path}: has a rate of {rate_hz} Hz; {remedy}")
     if len(samples) < rate_hz * _SHORTEST_SECONDS:
         raise PromptError(
@@ -81,15 +81,17 @@ def prepare(samples: Samples, rate_hz: int) -> Samples:
     Returns:
         8000 Hz, shape ``(m,)``, no sample above 0.89.
     """
-    if rate_hz != RATE_HZ:
-        common = math.gcd(rate_hz, RATE_HZ)
+    if rate_hz != SAMPLE_RATE_HZ:
+        common = math.gcd(rate_hz, SAMPLE_RATE_HZ)
         # Here: scipy.signal takes a second to import, and prepared prompts need none of it.
         from scipy.signal import resample_poly
 
-        samples = resample_poly(samples, RATE_HZ // common, rate_hz // common).astype(np.float32)
+        samples = resample_poly(samples, SAMPLE_RATE_HZ // common, rate_hz // common).astype(
+            np.float32
+        )
     samples = samples - np.float32(samples.mean())
     samples = _trimmed(samples)
-    gain = 10 ** ((LEVEL_DBFS - speech_level_dbfs(samples, RATE_HZ)) / 20)
+    gain = 10 ** ((LEVEL_DBFS - speech_level_dbfs(samples, SAMPLE_RATE_HZ)) / 20)
     peak = float(np.abs(samples).max(initial=1e-9))
     levelled: Samples = (samples * min(gain, _PEAK / peak)).astype(np.float32)
     return levelled
@@ -106,7 +108,7 @@ def speech_level_dbfs(samples: Samples, rate_hz: int) -> float:
 
 def silence(milliseconds: int) -> Samples:
     """Digital silence at 8000 Hz."""
-    return np.zeros(RATE_HZ * milliseconds // 1000, dtype=np.float32)
+    return np.zeros(SAMPLE_RATE_HZ * milliseconds // 1000, dtype=np.float32)
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
@@ -125,7 +127,7 @@ def write_wav(path: Path, samples: Samples) -> None:
     with wave.open(whole, "wb") as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)
-        wav.setframerate(RATE_HZ)
+        wav.setframerate(SAMPLE_RATE_HZ)
         wav.writeframes(pcm.tobytes())
     try:
         write_whole(path, whole.getbuffer())
@@ -143,16 +145,16 @@ def wav_seconds(path: Path) -> float | None:
             shape = (wav.getnchannels(), wav.getsampwidth(), wav.getframerate())
             count = wav.getnframes()
         # A header is written before its samples: the size must agree.
-        if shape != (1, 2, RATE_HZ) or path.stat().st_size < 44 + 2 * count or not count:
+        if shape != (1, 2, SAMPLE_RATE_HZ) or path.stat().st_size < 44 + 2 * count or not count:
             return None
     except (OSError, EOFError, wave.Error):
         return None
-    return count / RATE_HZ
+    return count / SAMPLE_RATE_HZ
 
 
 def _trimmed(samples: Samples) -> Samples:
     """Cut silent edges 45 dB below the loudest frame, but 20 ms; fade what was cut."""
-    powers = _frame_powers(samples, RATE_HZ)
+    powers = _frame_powers(samples, SAMPLE_RATE_HZ)
     loud = np.flatnonzero(powers >= powers.max(initial=0.0) * 10**-4.5)
     if not len(loud):
         return samples

@@ -15,6 +15,7 @@ from pathlib import Path
 import soundfile
 
 from ivr.errors import PromptError
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.prompts import audio
 from ivr.prompts.texts import RECORDINGS, Snippet, embedded_texts
 from ivr.prompts.tts import EspeakNg, Speaker
@@ -45,7 +46,7 @@ def make(folder: Path, voice: Speaker) -> None:
     for name, snippet in sorted(embedded_snippets().items()):
         speech = audio.prepare(*voice.speak(snippet.text))
         wav = io.BytesIO()
-        soundfile.write(wav, speech, audio.RATE_HZ, format="WAV", subtype="ALAW")
+        soundfile.write(wav, speech, SAMPLE_RATE_HZ, format="WAV", subtype="ALAW")
         (folder / f"{name}.wav").write_bytes(wav.getvalue())
         entries[name] = {
             "text_sha256": snippet.text_sha256,

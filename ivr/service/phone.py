@@ -162,8 +162,8 @@ async def run_phone(
         on_ready(service.started.http_port, dict(service.started.sip_ports))
         await asked.wait()
         drained = asyncio.create_task(service.drain())
-        impatient = asyncio.create_task(again.wait())
-        await asyncio.wait({drained, impatient}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (drained, impatient):
+        second_signal = asyncio.create_task(again.wait())
+        await asyncio.wait({drained, second_signal}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (drained, second_signal):
             task.cancel()
     _log.info("stopped")

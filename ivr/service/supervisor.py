@@ -15,10 +15,12 @@ from pathlib import Path
 import structlog
 
 from ivr.config.loading import load_config
+from ivr.config.schema import Config
 from ivr.errors import TelephonyError
 from ivr.files.embedded import set_up_command
 from ivr.files.home import Home
 from ivr.monitoring.log import configure_logging
+from ivr.monitoring.uncaught import log_the_uncaught
 from ivr.service.phone import run_phone
 
 _log = structlog.get_logger("wegwijs.service")
@@ -44,7 +46,7 @@ def phone_process(config_path: Path, home: Path) -> int:
     """
     _drain_without_supervisor()
     config = load_config(config_path)
-    configure_logging(config.service.log_format)
+    _set_up_logging(config)
     try:
         asyncio.run(run_phone(config, Home(home), config_path, on_ready=_say_ready))
     except ModuleNotFoundError as error:
@@ -54,6 +56,12 @@ def phone_process(config_path: Path, home: Path) -> int:
             f"pjsua2 is not installed, and calls need it; to build it, run: {set_up_command()}"
         ) from None
     return 0
+
+
+def _set_up_logging(config: Config) -> None:
+    """Log what this process does, and what nobody in it catches."""
+    configure_logging(config.service.log_format)
+    log_the_uncaught()
 
 
 def _drain_without_supervisor() -> None:
@@ -85,7 +93,7 @@ def serve(config_path: Path, home: Path) -> int:
     phone that cannot start ends this too.
     """
     config = load_config(config_path)
-    configure_logging(config.service.log_format)
+    _set_up_logging(config)
     stopping = threading.Event()
     running: list[subprocess.Popen[bytes]] = []
 

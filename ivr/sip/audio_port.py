@@ -6,10 +6,11 @@ from typing import Any, Final, Protocol
 
 import pjsua2 as pj
 
+from ivr.ports.audio import SAMPLE_RATE_HZ
+
 FRAME_OCTETS: Final = 320
-"""20 ms of 16-bit mono at 8000 Hz."""
+"""20 ms of 16-bit mono at :data:`SAMPLE_RATE_HZ`."""
 _FRAME_MICROSECONDS: Final = 20_000
-_RATE_HZ: Final = 8000
 _SILENCE: Final = bytes(FRAME_OCTETS)
 
 
@@ -49,7 +50,7 @@ class FramePort(pj.AudioMediaPort):
         self._rows = slot.rows
         self._depth = len(slot.rows)
         form = pj.MediaFormatAudio()
-        form.init(pj.PJMEDIA_FORMAT_PCM, _RATE_HZ, 1, _FRAME_MICROSECONDS, 16)
+        form.init(pj.PJMEDIA_FORMAT_PCM, SAMPLE_RATE_HZ, 1, _FRAME_MICROSECONDS, 16)
         self.createPort("frames", form)
 
     def onFrameReceived(self, frame: Any) -> None:

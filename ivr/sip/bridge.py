@@ -8,6 +8,7 @@ from typing import Any, Final
 import pjsua2 as pj
 import structlog
 
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.sip.media import active_audio, add_headers, destroy_call_later
 from ivr.sip.owner import OwnerThread, guarded
 
@@ -74,7 +75,6 @@ class Bridge:
         self._call: Any = _TargetCall(account, self)
         self._tone: Any = None
         self._target_audio: Any = None
-        self._dialled = False
         self._connected = False
         self._ended = False
 
@@ -90,7 +90,6 @@ class Bridge:
         prm.opt.videoCount = prm.opt.textCount = 0
         add_headers(prm, headers)
         try:
-            self._dialled = True
             self._call.makeCall(target, prm)
         except pj.Error as error:
             unparsable = error.status in _UNPARSABLE
@@ -184,7 +183,7 @@ class Bridge:
         if self._tone is not None or caller is None:
             return
         tone = self._tone = pj.ToneGenerator()
-        tone.createToneGenerator(8000, 1)
+        tone.createToneGenerator(SAMPLE_RATE_HZ, 1)
         desc = pj.ToneDesc()
         desc.freq1, desc.freq2 = _RINGING_HZ, 0
         desc.on_msec, desc.off_msec = _RINGING_ON_MS, _RINGING_OFF_MS

@@ -23,7 +23,7 @@ from ivr.sip.settings import SipSettings
 _log = structlog.get_logger("wegwijs.sip")
 
 _ALIVE_SECONDS: Final = 1.0
-_GOODBYE_SECONDS: Final = 1.0
+_SHUTDOWN_SECONDS: Final = 1.0
 """How long the end waits for the peers' answers to our BYEs."""
 _REGISTRAR_SECONDS: Final = 4.0
 """How long the end waits for a registration that is under way, and for it to be taken back."""
@@ -64,7 +64,7 @@ class PjsuaTelephony:
             on_incoming=self._on_incoming,
             on_rejected=self._on_rejected,
             retry_after_seconds=retry_after_seconds,
-            before_close=self._say_goodbye,
+            before_close=self._shut_down,
         )
         self._owner = OwnerThread(self._runtime, "telephony")
         self._legs: set[PjsuaLeg] = set()
@@ -154,12 +154,12 @@ class PjsuaTelephony:
         try:
             self._loop.call_soon_threadsafe(guarded, partial(self._on_offered, leg))
         except RuntimeError:
-            pass  # the loop is closed: the goodbye refuses the leg
+            pass  # the loop is closed: the shutdown refuses the leg
 
-    def _say_goodbye(self) -> None:
+    def _shut_down(self) -> None:
         self._closing = True
         for leg in list(self._legs):
             guarded(leg.end_now)
         guarded(lambda: self._runtime.leave_registrar(_REGISTRAR_SECONDS))
-        self._runtime.wait_for_goodbyes(_GOODBYE_SECONDS)
+        self._runtime.wait_for_goodbyes(_SHUTDOWN_SECONDS)
         self._owner.destroy_due()

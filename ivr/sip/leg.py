@@ -85,7 +85,7 @@ class PjsuaLeg(LegBase):
         self._audio: CallAudio | None = None
         self._slot: FrameSlot | None = None
         self._port: FramePort | None = None
-        self._responded = 100
+        self._accepted = False
         self._confirmed = False
         self._ready_at: float | None = None
         self._ended_by_us = False
@@ -114,13 +114,9 @@ class PjsuaLeg(LegBase):
 
     # The engine's commands.
 
-    def ring(self) -> None:
-        """See :class:`ivr.ports.Leg`."""
-        self._command(partial(self._respond, pj.PJSIP_SC_RINGING))
-
     def answer(self) -> None:
         """See :class:`ivr.ports.Leg`."""
-        self._command(partial(self._respond, pj.PJSIP_SC_OK))
+        self._command(self._accept)
 
     def refuse(self, status: int, *, retry_after_seconds: int | None = None) -> None:
         """See :class:`ivr.ports.Leg`."""
@@ -161,22 +157,20 @@ class PjsuaLeg(LegBase):
 
     # On the owner's thread: the call's life.
 
-    def _respond(self, status: int) -> None:
-        if self._responded >= status:
+    def _accept(self) -> None:
+        if self._accepted:
             return
-        self._responded = status
+        self._accepted = True
         prm = pj.CallOpParam(True)
         prm.opt.audioCount = 1
         prm.opt.videoCount = prm.opt.textCount = 0
-        prm.statusCode = status
+        prm.statusCode = pj.PJSIP_SC_OK
         try:
             self._call.answer(prm)
         except pj.Error as error:
             if self._gone:
                 return
-            _log.warning(
-                "response_unsent", leg=self._number, status=status, pjsip_error=error.status
-            )
+            _log.warning("answer_unsent", leg=self._number, pjsip_error=error.status)
             retry_after = str(self._runtime.retry_after_seconds)
             self._end(pj.PJSIP_SC_SERVICE_UNAVAILABLE, {"Retry-After": retry_after})
 
@@ -307,7 +301,13 @@ class PjsuaLeg(LegBase):
     # On the owner's thread: keys and requests inside the dialog.
 
     def on_key(self, digit: str, timestamp: int, flags: int) -> None:
-        """A telephone event, possibly one of many packets about the same key."""
+        """A telephone event, possibly one of many packets about the same key.
+
+        Args:
+            digit: The key; personal data.
+            timestamp: RTP time of the key's beginning, 8000 a second.
+            flags: ``PJMEDIA_STREAM_DTMF_IS_UPDATE`` (1) and ``..._IS_END`` (2).
+        """
         # Packets out of order look like a new key to the library, but carry the same time.
         if flags & _DTMF_UPDATE or self._last_key == (digit, timestamp):
             return

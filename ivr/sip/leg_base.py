@@ -72,9 +72,6 @@ class RefusedLeg(LegBase):
         """Send the only event."""
         self._emit(HungUp(self._status, by_us=True))
 
-    def ring(self) -> None:
-        """See :class:`ivr.ports.Leg`."""
-
     def answer(self) -> None:
         """See :class:`ivr.ports.Leg`."""
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pjsua2 as pj
 import structlog
 
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.sip.audio_port import FrameSlot
 from ivr.sip.owner import OwnerThread, Timer, destroy, guarded
 
@@ -29,7 +30,7 @@ _PATIENCE_SECONDS: Final = 1.0
 def _frames_of(path: str, _modified: int) -> int:
     with wave.open(path, "rb") as wav:
         form = (wav.getframerate(), wav.getnchannels(), wav.getsampwidth())
-        if form != (8000, 1, 2):
+        if form != (SAMPLE_RATE_HZ, 1, 2):
             raise ValueError("not 8 kHz mono 16-bit")
         return math.ceil(wav.getnframes() / _FRAME_SAMPLES)
 

@@ -15,6 +15,7 @@ import pjsua2 as pj
 import structlog
 
 from ivr.files.embedded import set_up_command
+from ivr.ports.audio import SAMPLE_RATE_HZ
 from ivr.sip import native
 from ivr.sip.errors import LibraryError, PortInUseError
 from ivr.sip.owner import destroy, guarded
@@ -139,7 +140,7 @@ class Runtime:
             self._endpoint.libStart()
             self._endpoint.audDevManager().setNullDev()
             self.silence = pj.ToneGenerator()
-            self.silence.createToneGenerator(8000, 1)
+            self.silence.createToneGenerator(SAMPLE_RATE_HZ, 1)
             self._choose_codecs()
             self._start_helpers()
             self.account = _Account(self._incoming)
@@ -241,7 +242,7 @@ class Runtime:
         config.logConfig.level = config.logConfig.consoleLevel = 0
         config.logConfig.msgLogging = 0
         media = config.medConfig
-        media.clockRate = media.sndClockRate = 8000
+        media.clockRate = media.sndClockRate = SAMPLE_RATE_HZ
         media.channelCount = 1
         media.audioFramePtime = media.ptime = 20
         media.noVad = True

@@ -80,7 +80,7 @@ class Transfers:
         does). When the transfer fails because the caller hung up in the queue, our call stands
         with nobody in it, and a bridge would let a voorlichter answer to silence. So it may be
         with an exchange that knows no such call any more. A peer who pauses its audio between
-        words, or has put us on hold, is taken at its word.
+        words, or has put us on hold, counts as still there.
         """
         send = partial(
             self._refer if method is TransferMethod.REFER else self._dial, target, token, headers

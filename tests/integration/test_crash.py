@@ -113,7 +113,8 @@ def test_a_killed_phone_loses_no_committed_record(stage: Stage) -> None:
 
     with _register(stage) as register:
         killed = _record(stage, register, open_call)
-    again = stage.start_phone()
+    again = stage.begin_phone()
+    stage.await_phone(again)
     cpu_seconds = _cpu_seconds(again.pid)
     caller.send(do="hang_up")
     third = StagedCall(stage, None, "0", name="third caller")

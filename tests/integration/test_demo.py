@@ -115,7 +115,7 @@ def evening(needs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         run_calls(stage, [call for name, call in calls.items() if name not in QUESTIONS])
         stories = {name: call.story(QUESTIONS.get(name)) for name, call in calls.items()}
         phone.stop()
-        yield Evening(stories, phone.error_text)
+        yield Evening(stories, "\n".join(phone.errors))
 
 
 @pytest.mark.parametrize("thema", QUESTIONS)

@@ -159,7 +159,7 @@ def test_uses_of_an_earlier_era_change_nothing(
     rules: BreakerRules, steps: list[tuple[str, int, float]]
 ) -> None:
     """
-    A turn that began before the breaker opened and ends after it closed again is old news.
+    A turn that began before the breaker opened and ends after it closed again is ignored.
     """
     life = Life(rules)
     early = [life.breaker.admit(0.0) for _ in range(rules.failures)]

@@ -52,7 +52,7 @@ class Agent:
             if told.event == event:
                 return told.fields
             if told.event in ("error", "gone"):
-                said = dict(told.fields), self._process.error_text
+                said = dict(told.fields), "\n".join(self._process.errors)
                 raise AssertionError(f"no {event!r} of the agent, but {told.event}: {said}")
 
     def command(self, **fields: object) -> None:

@@ -42,7 +42,7 @@ class Peer(StrEnum):
 
     STAYS = "stays until we hang up"
     LEAVES = "hangs up soon after the answer"
-    CANCELS = "cancels while it rings"
+    CANCELS = "cancels before the answer"
     IS_REFUSED = "gets a final response"
     FOLLOWS = "reaches the target of our REFER"
     LOSES_TARGET = "accepts our REFER and does not reach the target"
@@ -323,8 +323,7 @@ _REST: dict[Peer, list[str | list[str]]] = {
     Peer.STAYS: [sip.accepted(), sip.be_hung_up()],
     Peer.LEAVES: [sip.accepted(), sip.pause(300), sip.bye()],
     Peer.CANCELS: [
-        sip.get(100, optional=True),
-        sip.get(180),
+        sip.get(100),
         sip.cancel(),
         sip.plain(),
         sip.plain(487),

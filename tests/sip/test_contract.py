@@ -21,8 +21,7 @@ pytestmark = pytest.mark.sipp
 
 
 def answered(stage: Stage, heard: Heard) -> None:
-    """Ring and answer, up to the audio."""
-    stage.do(heard.leg.ring)
+    """Answer, up to the audio."""
     stage.do(heard.leg.answer)
     heard.next(MediaReady)
 
@@ -63,13 +62,11 @@ def test_caller_hangs_up(stage: Stage) -> None:
     heard.nothing_for(0.2)
 
 
-def test_caller_gives_up_while_it_rings(stage: Stage) -> None:
+def test_caller_gives_up_before_the_answer(stage: Stage) -> None:
     """
     CANCEL before the answer ends the leg with 487.
     """
     with stage.call(Peer.CANCELS) as heard:
-        stage.do(heard.leg.ring)
-
         assert HungUp(487, by_us=False) == heard.next(HungUp)
 
 

@@ -100,7 +100,7 @@ def next_attempt(facts: Facts, event: Event) -> Iterator[Action]:
 
 
 def forget_failed(facts: Facts, event: Event) -> Iterator[Action]:
-    """An earlier attempt's failure is no news."""
+    """An earlier attempt's failure changes nothing."""
     assert isinstance(event, ev.TransferFailed)
     facts.unconfirmed.discard(event.attempt)
     yield from ()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.engines import ENGINES, available_engines, load_engine
+from asr.engines import load_engine
 from asr.errors import EngineUnavailableError, ModelDamagedError, ModelMissingError
 from asr.model_files.files import CHECKSUMS_FILE, verify_model, write_checksums
 
@@ -102,14 +102,6 @@ def test_model_of_another_engine_says_whose_it_is(
     words = f"this is a model for {kind}, not for {engine}; write --engine {kind}"
     with pytest.raises(ModelMissingError, match=words):
         load_engine(engine, tmp_path)
-
-
-def test_available_engines_are_known_engines() -> None:
-    """
-    vosk comes with Wegwijs, so it is always there.
-    """
-    assert "vosk" in available_engines()
-    assert set(available_engines()) <= set(ENGINES)
 
 
 def test_foreign_folder_is_refused_by_vosk(tmp_path: Path) -> None:

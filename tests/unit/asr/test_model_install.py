@@ -17,7 +17,7 @@ from asr.models.check import load_check
 from asr.models.install import check_licence, install
 from asr.models.manifest import ModelEntry, ModelFile
 from asr.models.sources import Request
-from asr.models.store import ModelStore, installed_model_dir
+from asr.models.store import ModelStore
 from tests.unit.asr.model_entries import NO_ENGINE, QUICK, WEIGHTS, entry_of, visible
 from tests.unit.asr.model_server import ModelServer, cut
 
@@ -35,7 +35,7 @@ def test_model_is_fetched_checked_unpacked_and_recorded(
     model = install(store, entry, Request())
 
     assert WEIGHTS == (store.root / "test-nl" / "am" / "final.mdl").read_bytes()
-    assert installed_model_dir("test-nl", store.root) == model.directory
+    assert store.get("test-nl").directory == model.directory
     record = model.record
     assert record is not None
     assert ("1.0", "Apache-2.0", Trust.PUBLISHED) == (record.version, record.licence, record.trust)

@@ -12,7 +12,7 @@ from asr.model_files.files import embedded_model_dir, verify_model
 from asr.model_files.record import RECORD_FILE
 from asr.models.install import install
 from asr.models.sources import Request
-from asr.models.store import ModelStore, installed_model_dir, resolve_model
+from asr.models.store import ModelStore, resolve_model
 from tests.unit.asr.model_entries import NO_ENGINE, QUICK, WEIGHTS, entry_of, visible
 from tests.unit.asr.model_server import ModelServer, cut
 
@@ -35,7 +35,7 @@ def test_damage_of_every_kind_is_found(store: ModelStore, archive: Path) -> None
     (folder / "added").unlink()
     weights.write_bytes(b"short")
     with pytest.raises(ModelDamagedError, match="another size"):
-        installed_model_dir("test-nl", store.root)
+        store.get("test-nl")
     weights.unlink()
     with pytest.raises(ModelDamagedError, match=r"missing.*models install test-nl --force"):
         store.get("test-nl")

@@ -6,15 +6,15 @@ from math import log
 
 import pytest
 
-from asr.engines.sherpa_words import UNMEASURED_CONFIDENCE, Heard, words_of
+from asr.engines.sherpa_words import UNMEASURED_CONFIDENCE, Hypothesis, words_of
 from asr.recogniser import Word
 
 
 def _heard(
     text: str, tokens: str, *, starts: bool = True, probabilities: tuple[float, ...] = ()
-) -> Heard:
+) -> Hypothesis:
     pieces = tuple(token.replace("_", " ") for token in tokens.split())
-    return Heard(
+    return Hypothesis(
         text,
         pieces,
         tuple(0.5 * place for place in range(len(pieces))) if starts else (),
@@ -92,7 +92,7 @@ def test_times_outside_the_audio_are_brought_inside() -> None:
     """
     A token that a model places after the end of the audio ends with it.
     """
-    heard = Heard("ik wil", (" ik", " wil"), (0.5, 9.0), ())
+    heard = Hypothesis("ik wil", (" ik", " wil"), (0.5, 9.0), ())
 
     words = words_of(heard, 0.0, 2.0)
 

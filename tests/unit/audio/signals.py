@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ivr.audio.core import AudioCore, AudioSettings
 from ivr.audio.dtmf import COLUMN_HZ, KEYS, ROW_HZ
-from ivr.audio.frames import FRAME_OCTETS, FRAME_SAMPLES, SAMPLE_RATE_HZ, FrameMatrix, FrameSlot
+from ivr.audio.frames import FRAME_OCTETS, FRAME_SAMPLES, FrameMatrix, FrameSlot
 from ivr.audio.levels import FULL_SCALE, power_dbfs
 from ivr.ports import AudioEvent, InbandDigit, SpeechStarted, UtteranceEnded
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 Pcm = NDArray[np.int16]
 

@@ -62,7 +62,7 @@ def test_released_slot_starts_anew() -> None:
 
 def test_slot_released_longest_ago_is_claimed_first() -> None:
     """
-    A straggling write of an ended leg should meet an idle row.
+    A late write of an ended leg should meet an idle row.
     """
     matrix = FrameMatrix(3)
     first = claimed(matrix)

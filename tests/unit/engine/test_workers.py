@@ -153,7 +153,7 @@ def test_whatever_work_raises_the_thread_goes_on(error: BaseException) -> None:
 
 def test_stuck_threads_are_replaced_and_no_more_than_as_many(holds: list[Hold]) -> None:
     """
-    Two hang: after the time that no honest item takes, two others take their places; when these
+    Two hang: after the time that only a stuck item takes, two others take their places; when these
     hang too, that is all. Who wakes up again and is one too many ends.
     """
     clock = Clock()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 LEVELS: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 """A bound logger can more; these are enough, and can be read."""
+LOGGER: Final = "_log"
+"""The one name that a logger has."""
+_MAKERS: Final = frozenset({"get_logger", "getLogger"})
+_STANDARD: Final = re.compile(r"logging(\.\w+)*")
+_OURS: Final = re.compile(r"structlog(\.\w+)*")
 
 
 @dataclass(frozen=True)
@@ -28,89 +34,89 @@ class Source:
     """What one file has to do with logs."""
 
     path: str
-    loggers: dict[str, str | None] = field(default_factory=dict)
-    """Variable to the logger's name; None when that is no constant."""
+    loggers: list[str | None] = field(default_factory=list)
+    """Names of the loggers that it makes; None for one that is no constant."""
     lines: list[Line] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    """Places that import the standard library's loggers."""
+    """Places that name the standard library's loggers."""
     unread: list[str] = field(default_factory=list)
-    """Places where a logger is used in a way that cannot be read here."""
+    """Places where a logger is made or used in a way that cannot be read here."""
 
 
 def read_source(text: str, path: str) -> Source:
     """Find everything in a file that is about logs.
+
+    Three forms can be read: ``_log = structlog.get_logger("…")`` at the top of a module;
+    ``_log.info("…", …)``; and ``tell = _log.info if … else _log.error``, where ``tell`` is
+    called. ``_log``, ``structlog`` and their like anywhere else, in whatever role, are unread.
 
     Args:
         text: The file's Python.
         path: How places are named.
     """
     source = Source(path)
-    nodes = list(ast.walk(ast.parse(text)))
-    _imports(nodes, source)
-    made = _loggers(nodes, source)
+    tree = ast.parse(text)
+    nodes = list(ast.walk(tree))
+    read = _made(tree, source)
     methods = {
         id(node): node
         for node in nodes
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
-        and node.value.id in source.loggers
+        and node.value.id == LOGGER
+        and node.attr in LEVELS
     }
-    aliases, aliased = _aliases(nodes, methods)
-    read = made | aliased
-    for call in (node for node in nodes if isinstance(node, ast.Call)):
-        method = methods.get(id(call.func))
-        by_alias = isinstance(call.func, ast.Name) and call.func.id in aliases
-        if by_alias or (method is not None and method.attr in LEVELS):
-            source.lines.append(_line(call, f"{path}:{call.lineno}"))
-            read.add(id(call.func))
-        elif _makes_logger(call) and id(call) not in made:
-            source.unread.append(f"{path}:{call.lineno}")
-    source.unread += [f"{path}:{node.lineno}" for key, node in methods.items() if key not in read]
+    aliases = _aliases(nodes, methods, read)
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            method = methods.get(id(node.func))
+            by_alias = isinstance(node.func, ast.Name) and node.func.id in aliases
+            if method is not None:
+                read.add(id(method.value))
+            if by_alias:
+                read.add(id(node.func))
+            if by_alias or method is not None:
+                source.lines.append(_line(node, f"{path}:{node.lineno}"))
+    for node in nodes:
+        if id(node) not in read:
+            _judge(node, aliases, source)
     return source
 
 
-def _imports(nodes: list[ast.AST], source: Source) -> None:
+def _made(tree: ast.Module, source: Source) -> set[int]:
+    """Note the loggers that the module makes; return the nodes by which it does."""
+    read: set[int] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            plain = (name for name in node.names if name.name == "structlog" and not name.asname)
+            read |= {id(name) for name in plain}
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id="_log") as target],
+                value=ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name(id="structlog") as library, attr="get_logger"
+                    ) as maker,
+                    args=[name],
+                    keywords=[],
+                ),
+            ):
+                read |= {id(target), id(maker), id(library)}
+                source.loggers.append(_constant(name))
+    return read
+
+
+def _aliases(nodes: list[ast.AST], methods: dict[int, ast.Attribute], read: set[int]) -> set[str]:
+    """Variables that are a logger's method; what their assignments are made of is read."""
+    names = set()
     for node in nodes:
-        if isinstance(node, ast.Import) and any(name.name == "logging" for name in node.names):
-            source.foreign.append(f"{source.path}:{node.lineno}")
-        if isinstance(node, ast.ImportFrom) and node.module in ("logging", "structlog"):
-            source.unread.append(f"{source.path}:{node.lineno}")
-
-
-def _loggers(nodes: list[ast.AST], source: Source) -> set[int]:
-    """Note variables that are loggers; return the calls that made them."""
-    made = set()
-    for node in nodes:
-        if isinstance(node, ast.Assign) and _makes_logger(node.value):
-            assert isinstance(node.value, ast.Call)
-            made.add(id(node.value))
-            for target in node.targets:
-                source.loggers[ast.unparse(target)] = _constant(next(iter(node.value.args), None))
-    return made
-
-
-def _makes_logger(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("get_logger", "getLogger")
-    )
-
-
-def _aliases(nodes: list[ast.AST], methods: dict[int, ast.Attribute]) -> tuple[set[str], set[int]]:
-    """Variables that are a logger's method, as in ``tell = _log.info if … else _log.error``.
-
-    Returns:
-        Their names, and the methods in their assignments.
-    """
-    names, aliased = set(), set()
-    for node in nodes:
-        if isinstance(node, ast.Assign):
-            found = {id(inner) for inner in _choices(node.value) if id(inner) in methods}
-            if found:
-                aliased |= found
-                names |= {ast.unparse(target) for target in node.targets}
-    return names, aliased
+        match node:
+            case ast.Assign(targets=[ast.Name() as target], value=value):
+                found = [methods[id(choice)] for choice in _choices(value) if id(choice) in methods]
+                if found:
+                    names.add(target.id)
+                    read |= {id(target), *(id(method.value) for method in found)}
+    return names
 
 
 def _choices(node: ast.expr) -> Iterator[ast.expr]:
@@ -120,12 +126,30 @@ def _choices(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
+def _judge(node: ast.AST, aliases: set[str], source: Source) -> None:
+    """Note a node that names a logger, or what makes one."""
+    place = f"{source.path}:{getattr(node, 'lineno', 0)}"
+    for word in _words(node):
+        if _STANDARD.fullmatch(word):
+            source.foreign.append(place)
+        elif (
+            word in (LOGGER, "__import__")
+            or word in aliases
+            or word in _MAKERS
+            or _OURS.fullmatch(word)
+        ):
+            source.unread.append(place)
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    """Every name and every written text in a node itself, not in those below it."""
+    for _, value in ast.iter_fields(node):
+        values = value if isinstance(value, list) else [value]
+        yield from (word for word in values if isinstance(word, str))
+
+
 def _line(call: ast.Call, place: str) -> Line:
-    names = [keyword.arg for keyword in call.keywords if keyword.arg != "extra"]
-    # In the standard library's style, the fields are in a dictionary.
-    for keyword in call.keywords:
-        if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
-            names += [_constant(key) for key in keyword.value.keys]
+    names = [keyword.arg for keyword in call.keywords]
     return Line(
         place,
         _constant(next(iter(call.args), None)),
