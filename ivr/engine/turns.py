@@ -15,8 +15,7 @@ from ivr.engine.tools import Tools
 from ivr.engine.turn import Heard, Turn
 from ivr.lines.line import Line
 from ivr.ports import UtteranceEnded
-
-_SAMPLE_RATE_HZ = 8000
+from ivr.ports.audio import SAMPLE_RATE_HZ
 
 
 class Turns:
@@ -143,7 +142,7 @@ class Turns:
             return False
         pcm = self._tools.ears.take_utterance(slot)
         kept = pcm if self._line.keeps_recordings else None
-        self._register.utterance_recorded(turn.number, kept, len(pcm) / _SAMPLE_RATE_HZ)
+        self._register.utterance_recorded(turn.number, kept, len(pcm) / SAMPLE_RATE_HZ)
         self._turn, self._ended = None, None
         if ended is not None:
             self._quiet_since = (turn.number, ended.last_energy_seconds)
