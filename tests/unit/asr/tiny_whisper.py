@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.resample import Upsampler
+from asr.transcribe import transcribe_pcm
 from tests.unit.asr.speaking import say
+from tests.unit.asr.tiny_whisper_network import BANDS, HEADS, LAYERS, new_network
 
 SENTENCES = (
     "ik heb een vraag over mijn studietoelage",
@@ -33,14 +35,16 @@ MISSING = [
 ]
 """What this machine lacks to make the model; empty when nothing."""
 
-_WIDTH, _HEADS, _LAYERS, _BANDS = 64, 2, 2, 80
 _TEXT_TOKENS = 50257
 _LANGUAGES = ("en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl")
 _STEPS, _WHOLE_STEPS, _RATE = 600, 200, 6e-3
 _MOST_REPEATS = 10
 _MARGIN = 3.0
-"""The wanted token is twenty times as likely as any other, everywhere: what 8-bit weights and
-another processor's arithmetic change is a tenth of that."""
+"""By so much, as log-probability, the wanted token is the likeliest one, everywhere; after each
+attempt that did not do by so much more."""
+_MOST_ATTEMPTS = 4
+_SURE = 0.95
+"""Least confidence in a sentence once the weights have 8 bits: where a doubted one has 0.3."""
 _VARIANTS = 8
 _GATE_STEP = 512
 """Samples, 32 ms: the voice activity gate cuts in steps of so much, on another processor perhaps
@@ -67,13 +71,35 @@ def make(folder: Path) -> Path:
             tokenizer = _write_tokenizer(target)
             mels, targets = _examples(tokenizer, folder)
             used = sorted({token for row in targets for token in row})
-            network = _network(len(used) + 1)
+            network = new_network(len(used) + 1)
             rows = [[used.index(token) for token in row] for row in targets]
-            _train(network, mels, rows, used.index(tokenizer.token_to_id("<|notimestamps|>")))
-            _write(network, used, tokenizer, target)
+            untimed = used.index(tokenizer.token_to_id("<|notimestamps|>"))
+            for attempt in range(_MOST_ATTEMPTS):
+                _train(network, mels, rows, untimed, attempt)
+                _write(network, used, tokenizer, target)
+                if _is_understood(target, folder):
+                    return target
     finally:
         torch.set_num_threads(threads)
-    return target
+    raise AssertionError("the tiny model is not sure of its sentences once it is quantised")
+
+
+def _is_understood(target: Path, folder: Path) -> bool:
+    """Whether all sentences are heard with 8-bit weights on this processor, far from any doubt."""
+    from asr.engines.whisper_recogniser import WhisperEngine
+
+    engine = WhisperEngine(target, device="cpu", threads=1)
+    try:
+        for sentence in SENTENCES:
+            for voice in VOICES:
+                for pause in (0, 6000):
+                    spoken = np.pad(say(sentence, voice, folder), pause)
+                    transcript = transcribe_pcm(engine, spoken)
+                    if transcript.text != sentence or transcript.confidence < _SURE:
+                        return False
+    finally:
+        engine.close()
+    return True
 
 
 def _special_tokens() -> list[str]:
@@ -119,87 +145,6 @@ def _write_tokenizer(folder: Path) -> Any:
     tokenizer.add_special_tokens(_special_tokens())
     tokenizer.save(str(folder / "tokenizer.json"))
     return tokenizer
-
-
-def _network(tokens: int) -> Any:
-    """Whisper, 64 wide, with so many different tokens."""
-    import torch
-    from torch import nn
-    from torch.nn import functional
-
-    class Attention(nn.Module):
-        def __init__(self, *, is_self: bool) -> None:
-            super().__init__()
-            self.norm = nn.LayerNorm(_WIDTH)
-            sizes = (3,) if is_self else (1, 2)
-            self.into = nn.ModuleList(nn.Linear(_WIDTH, size * _WIDTH) for size in sizes)
-            self.out = nn.Linear(_WIDTH, _WIDTH)
-
-        def forward(self, x: Any, memory: Any = None, *, causal: bool = False) -> Any:
-            y = self.norm(x)
-            if memory is None:
-                parts = self.into[0](y).chunk(3, -1)
-            else:
-                parts = (self.into[0](y), *self.into[1](memory).chunk(2, -1))
-            q, k, v = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in parts)
-            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
-            return x + self.out(mixed.transpose(1, 2).flatten(2))
-
-    class Layer(nn.Module):
-        def __init__(self, *, is_decoder: bool) -> None:
-            super().__init__()
-            self.itself = Attention(is_self=True)
-            self.sound = Attention(is_self=False) if is_decoder else None
-            self.norm = nn.LayerNorm(_WIDTH)
-            self.wide = nn.Linear(_WIDTH, 4 * _WIDTH)
-            self.back = nn.Linear(4 * _WIDTH, _WIDTH)
-
-        def forward(self, x: Any, memory: Any = None) -> Any:
-            x = self.itself(x, causal=memory is not None)
-            if self.sound is not None:
-                x = self.sound(x, memory)
-            return x + self.back(functional.gelu(self.wide(self.norm(x))))
-
-    class Whisper(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first = nn.Conv1d(_BANDS, _WIDTH, 3, padding=1)
-            self.second = nn.Conv1d(_WIDTH, _WIDTH, 3, stride=2, padding=1)
-            self.register_buffer("waves", _sinusoids(1500))
-            self.encoder = nn.ModuleList(Layer(is_decoder=False) for _ in range(_LAYERS))
-            self.encoder_norm = nn.LayerNorm(_WIDTH)
-            self.tokens = nn.Embedding(tokens, _WIDTH)
-            self.places = nn.Parameter(0.02 * torch.randn(448, _WIDTH))
-            self.decoder = nn.ModuleList(Layer(is_decoder=True) for _ in range(_LAYERS))
-            self.decoder_norm = nn.LayerNorm(_WIDTH)
-            nn.init.normal_(self.tokens.weight, std=0.1)
-            # Sound must not drown in the sinusoids of the positions: nobody trains the encoder.
-            for layer in (self.first, self.second):
-                nn.init.normal_(layer.weight, std=1.6 / math.sqrt(layer.weight[0].numel()))
-                nn.init.zeros_(layer.bias)
-
-        def encode(self, mel: Any) -> Any:
-            x = functional.gelu(self.second(functional.gelu(self.first(mel)))).transpose(1, 2)
-            x = x + self.waves
-            for layer in self.encoder:
-                x = layer(x)
-            return self.encoder_norm(x)
-
-        def decode(self, tokens: Any, memory: Any) -> Any:
-            x = self.tokens(tokens) + self.places[: tokens.shape[1]]
-            for layer in self.decoder:
-                x = layer(x, memory)
-            return self.decoder_norm(x)
-
-    return Whisper()
-
-
-def _sinusoids(length: int) -> Any:
-    import torch
-
-    step = math.log(10000) / (_WIDTH // 2 - 1)
-    angles = torch.arange(length)[:, None] * torch.exp(-step * torch.arange(_WIDTH // 2))[None]
-    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def _examples(tokenizer: Any, folder: Path) -> tuple[NDArray[np.float32], list[list[int]]]:
@@ -266,7 +211,9 @@ def _mel(extract: Any, sound: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(mel, ((0, 0), (0, 3000 - mel.shape[1]))).astype(np.float32)
 
 
-def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]], untimed: int) -> None:
+def _train(
+    network: Any, mels: NDArray[np.float32], targets: list[list[int]], untimed: int, attempt: int
+) -> None:
     """Learn by heart, until every token is clear by a margin.
 
     Args:
@@ -274,6 +221,7 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]], un
         mels: Sounds, shape ``(n, 80, 3000)``.
         targets: Rows that belong to them.
         untimed: The token in them that says that no timestamps follow.
+        attempt: 0 for a network that has learned nothing yet.
     """
     import torch
     from torch.nn import functional
@@ -299,7 +247,7 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]], un
 
     def margin() -> float:
         """By how much the wanted token is the likeliest one, where that is least clear."""
-        least = math.inf
+        smallest = math.inf
         with torch.no_grad():
             for which in range(len(rows)):
                 given = logits([which], memory[[which]])[0]
@@ -307,8 +255,9 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]], un
                 right = wanted[which][places]
                 best = given[places, right]
                 given[places, right] = -math.inf
-                least = min(least, float((best - given[places].max(dim=1).values).min()))
-        return least
+                others = given[places].max(dim=1).values
+                smallest = min(smallest, float((best - others).min()))
+        return smallest
 
     def train(steps: int, whole_steps: int, rate: float) -> None:
         optimiser = torch.optim.Adam(learned)
@@ -329,19 +278,21 @@ def _train(network: Any, mels: NDArray[np.float32], targets: list[list[int]], un
             optimiser.step()
             schedule.step()
 
-    train(_STEPS, _WHOLE_STEPS, _RATE)
+    least = _MARGIN * (attempt + 1)
+    if not attempt:
+        train(_STEPS, _WHOLE_STEPS, _RATE)
     for _ in range(_MOST_REPEATS):
-        if margin() >= _MARGIN:
-            break
+        if margin() >= least:
+            return
         train(_WHOLE_STEPS, _WHOLE_STEPS, _RATE / 4)
-    assert margin() >= _MARGIN, f"the tiny model did not learn its sentences: {margin():.1f}"
+    assert margin() >= least, f"the tiny model did not learn its sentences: {margin():.1f}"
 
 
 def _write(network: Any, used: list[int], tokenizer: Any, folder: Path) -> None:
     """Write the folder: model.bin, config.json, vocabulary.json, preprocessor_config.json."""
     from ctranslate2.specs.whisper_spec import WhisperSpec
 
-    spec = WhisperSpec(_LAYERS, _HEADS, _LAYERS, _HEADS)
+    spec = WhisperSpec(LAYERS, HEADS, LAYERS, HEADS)
 
     def linear(made: Any, layer: Any) -> None:
         made.weight, made.bias = (_numbers(layer.weight), _numbers(layer.bias))
@@ -381,12 +332,12 @@ def _write(network: Any, used: list[int], tokenizer: Any, folder: Path) -> None:
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [tokenizer.token_to_id("Ġ"), ids[0]]
     spec.config.lang_ids = ids[2:101]
-    spec.config.alignment_heads = [[_LAYERS - 1, head] for head in range(_HEADS)]
+    spec.config.alignment_heads = [[LAYERS - 1, head] for head in range(HEADS)]
     spec.register_vocabulary([tokenizer.id_to_token(number) for number in range(len(tokens))])
     spec.validate()
     spec.optimize(quantization="int8")
     spec.save(str(folder))
-    settings = {"feature_size": _BANDS, "sampling_rate": 16000, "hop_length": 160, "n_fft": 400}
+    settings = {"feature_size": BANDS, "sampling_rate": 16000, "hop_length": 160, "n_fft": 400}
     (folder / "preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
