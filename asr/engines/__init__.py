@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,19 +90,13 @@ def _check_kind(name: str, folder: Path) -> None:
 
 
 def load_engine(
-    name: str = DEFAULT_ENGINE,
-    model_dir: Path | None = None,
-    *,
-    is_trial: bool = False,
-    **settings: str | int,
+    name: str = DEFAULT_ENGINE, model_dir: Path | None = None, **settings: str | int
 ) -> Engine:
     """Load an engine with a model.
 
     Args:
         name: One of :data:`ENGINES`.
         model_dir: The model folder; None for the embedded Dutch 8 kHz model.
-        is_trial: This process is the one that an unknown model is tried in
-            (:mod:`asr.engines.apart`).
         settings: Of this engine, for example ``threads`` or ``device``.
 
     Raises:
@@ -110,6 +105,20 @@ def load_engine(
         ModelMissingError: There is no model in the folder, or one for another engine.
         ModelDamagedError: The model is not whole.
     """
+    return _load(name, model_dir, settings, is_trial=False)
+
+
+def load_for_trial(name: str, model_dir: Path, **settings: str | int) -> Engine:
+    """Load an engine in the process that an unknown model is tried in (:mod:`asr.engines.apart`).
+
+    Args and errors are those of :func:`load_engine`.
+    """
+    return _load(name, model_dir, settings, is_trial=True)
+
+
+def _load(
+    name: str, model_dir: Path | None, settings: Mapping[str, str | int], *, is_trial: bool
+) -> Engine:
     entry = ENGINES.get(name)
     if entry is None:
         known = ", ".join(sorted(ENGINES))

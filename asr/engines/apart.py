@@ -131,7 +131,7 @@ def main(arguments: list[str]) -> int:
     """Load the model that the order names, let it hear noise, and print how it went as JSON."""
     import numpy as np
 
-    from asr.engines import load_engine
+    from asr.engines import load_for_trial
     from asr.errors import AsrError, EngineUnavailableError
     from asr.transcribe import transcribe_pcm
 
@@ -142,9 +142,7 @@ def main(arguments: list[str]) -> int:
     noise = np.random.default_rng(1).normal(0, 3000, 8000).astype(np.int16)
     ending, why = Ending.LOADED, ""
     try:
-        engine = load_engine(
-            order["engine"], Path(order["folder"]), is_trial=True, **order["settings"]
-        )
+        engine = load_for_trial(order["engine"], Path(order["folder"]), **order["settings"])
         for sound in (noise, noise[:200]):
             transcribe_pcm(engine, sound)
         engine.close()
