@@ -26,7 +26,7 @@ from ivr.ports.records import (
     UtteranceHeard,
     UtteranceRecorded,
 )
-from tests.engine_fakes import FakeClassifier, FakeRecognition, Said
+from tests.fakes.speech import FakeClassifier, FakeRecognition, Said
 from tests.unit.engine.stage import ENERGY, RULES, TAXES, VAGUE, Stage
 
 PCM = np.zeros(160, np.int16)

@@ -22,7 +22,7 @@ from ivr.audio.frames import FrameMatrix
 from ivr.ports import DigitPressed, HungUp, Leg, LegEvent, TransferMethod
 from ivr.sip.endpoint import PjsuaTelephony
 from ivr.sip.settings import SipSettings
-from tests.fakes import FakeLeg, FakeTelephony
+from tests.fakes.telephony import FakeLeg, FakeTelephony
 from tests.integration.ports import free_range
 from tests.integration.sipp import Sipp
 from tests.sip import scenarios as sip

@@ -21,21 +21,16 @@ from ivr.engine.tools import Tools
 from ivr.lines.line import Line
 from ivr.ports import HungUp, RecordingFolder
 from ivr.ports.records import CallEnded, ContactRecord, OtherReadingHeard, TransferTried
-from tests.engine_fakes import (
-    THEMAS,
+from tests.fakes.audio import FakeEars
+from tests.fakes.speech import THEMAS, FakeClassifier, FakeSpeechEngine, LoopThreads, Said, ranking
+from tests.fakes.surroundings import (
     FakeCallerNumbers,
-    FakeClassifier,
-    FakeEars,
     FakeFolder,
     FakeObserver,
     FakePrompts,
     FakeSink,
-    FakeSpeechEngine,
-    LoopThreads,
-    Said,
-    ranking,
 )
-from tests.fakes import FakeLeg, FakeTelephony
+from tests.fakes.telephony import FakeLeg, FakeTelephony
 from tests.virtual_time import VirtualLoop
 
 START = datetime.datetime(2026, 11, 23, 10, 0, tzinfo=datetime.UTC)

@@ -10,7 +10,7 @@ import pytest
 from ivr.engine.second_opinion import SecondRules
 from ivr.files.home import Home
 from ivr.ports.records import OtherReadingHeard, UtteranceHeard
-from tests.engine_fakes import Said
+from tests.fakes.speech import Said
 from tests.unit.engine.stage import ENERGY, VAGUE, readings, stage
 
 UNSURE = Said(VAGUE, 0.3)

@@ -12,7 +12,7 @@ from ivr.ports import (
     MediaLost,
 )
 from ivr.ports.records import CallEnded
-from tests.fakes import FakeLeg
+from tests.fakes.telephony import FakeLeg
 from tests.unit.engine.stage import CALLER, ENERGY, RULES, Stage, results, stage, uri
 
 

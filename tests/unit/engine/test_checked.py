@@ -17,7 +17,7 @@ from ivr.engine.checked import (
     checked_partial,
     checked_transcript,
 )
-from tests.engine_fakes import FakeSpeechEngine, Said
+from tests.fakes.speech import FakeSpeechEngine, Said
 
 PCM = np.zeros(160, np.int16)
 GOOD = Transcript("een vraag", 0.9, (Word("een", 0.0, 0.2, 0.9),), (), "fake", "fake-1")

@@ -17,7 +17,7 @@ from ivr.ports.records import (
     TransferTried,
     UtteranceHeard,
 )
-from tests.engine_fakes import ranking
+from tests.fakes.speech import ranking
 from tests.unit.engine.stage import ENERGY, RULES, TAXES, VAGUE, bridged, stage, uri
 
 MENU = "keuzemenu-belastingen-energie-mobiliteit-onderwijs"

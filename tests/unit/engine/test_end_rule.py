@@ -7,7 +7,7 @@ from intent.classifier import Classification, Ranked
 from ivr.call.ranking import ranking_of
 from ivr.call.rules import Pauses
 from ivr.engine.end_rule import PauseByCertainty
-from tests.engine_fakes import ranking
+from tests.fakes.speech import ranking
 from tests.unit.engine.stage import RULES
 
 PAUSES = Pauses(settled_ms=400, usual_ms=700, unsettled_ms=900)

@@ -15,7 +15,7 @@ from ivr.engine.guarded import EngineGuard, GuardedRecognition, Place
 from ivr.engine.pooled import PooledRecognition, WaitingTurns
 from ivr.engine.workers import Workers
 from ivr.ports import Recognised, TurnRecogniser
-from tests.engine_fakes import FakeSpeechEngine, LoopThreads, Results, Said
+from tests.fakes.speech import FakeSpeechEngine, LoopThreads, Results, Said
 from tests.virtual_time import VirtualLoop
 
 PCM = np.zeros(160, np.int16)

@@ -12,8 +12,8 @@ from ivr.ports import (
     MediaLost,
 )
 from ivr.ports.records import DecisionTaken, TransferTried, UtteranceHeard
-from tests.engine_fakes import Said
-from tests.fakes import FakeLeg
+from tests.fakes.speech import Said
+from tests.fakes.telephony import FakeLeg
 from tests.unit.engine.stage import ENERGY, TAXES, Stage, stage, uri
 
 

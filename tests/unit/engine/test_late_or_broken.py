@@ -13,7 +13,7 @@ from ivr.ports.records import (
     UtteranceHeard,
     UtteranceRecorded,
 )
-from tests.engine_fakes import ranking
+from tests.fakes.speech import ranking
 from tests.unit.engine.stage import ENERGY, RULES, stage
 
 MENU = "keuzemenu-belastingen-energie-mobiliteit-onderwijs"

@@ -12,7 +12,7 @@ from asr.recogniser import Capabilities, Partial, Recogniser, Transcript
 from ivr.engine.pooled import PooledRecognition, WaitingTurns
 from ivr.engine.workers import Workers
 from ivr.ports import Pcm, Recognised, TurnRecogniser
-from tests.engine_fakes import FakeSpeechEngine, LoopThreads, Results, Said
+from tests.fakes.speech import FakeSpeechEngine, LoopThreads, Results, Said
 from tests.virtual_time import VirtualLoop
 
 WAIT_SECONDS = 100.0

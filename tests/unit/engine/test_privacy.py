@@ -20,7 +20,7 @@ from ivr.files.home import Home
 from ivr.monitoring.log import configure_logging
 from ivr.ports import DigitPressed
 from ivr.ports.records import UtteranceHeard
-from tests.engine_fakes import Said, ranking
+from tests.fakes.speech import Said, ranking
 from tests.unit.engine.stage import Stage, stage
 
 WORD = "kwispelmarter"

@@ -28,7 +28,7 @@ from ivr.ports.records import (
     TransferTried,
     UtteranceHeard,
 )
-from tests.engine_fakes import Said
+from tests.fakes.speech import Said
 from tests.unit.engine.stage import ENERGY, TAXES, stage, uri
 
 

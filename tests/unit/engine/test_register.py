@@ -8,7 +8,7 @@ import pytest
 
 from ivr.engine.register import CallRegister
 from ivr.ports.records import StageMeasured
-from tests.engine_fakes import FakeCallerNumbers, FakeFolder, FakeSink
+from tests.fakes.surroundings import FakeCallerNumbers, FakeFolder, FakeSink
 
 
 def test_a_stage_of_a_turn_is_told_once() -> None:

@@ -10,7 +10,7 @@ from ivr.call.rules import Timers
 from ivr.engine.breaker import BreakerRules, BreakerState
 from ivr.engine.second_opinion import SecondRules
 from ivr.ports.records import CallEnded, OtherReadingHeard, UtteranceHeard
-from tests.engine_fakes import Said
+from tests.fakes.speech import Said
 from tests.unit.engine.stage import ENERGY, RULES, VAGUE, Stage, readings, stage
 
 ONCE = replace(RULES, repeats_most=0)

@@ -14,7 +14,7 @@ from ivr.engine.classification import Classified, TurnClassifier
 from ivr.engine.end_rule import FixedPause
 from ivr.engine.turn import Heard, Turn, TurnState
 from ivr.ports import Recognised, UtteranceEnded
-from tests.engine_fakes import FakeClassifier, FakeRecognition, ranking
+from tests.fakes.speech import FakeClassifier, FakeRecognition, ranking
 
 PCM = np.zeros(160, np.int16)
 TEXT = "een vraag"

@@ -27,7 +27,8 @@ from ivr.service.recognisers import (
     load_recognition,
 )
 from ivr.service.speech_engines import deadline_problems, engine_problems
-from tests.engine_fakes import FakeSink, Results
+from tests.fakes.speech import Results
+from tests.fakes.surroundings import FakeSink
 
 WAIT_SECONDS = 60.0
 SECOND = '[recognition.second]\nengine = "vosk"\n'
