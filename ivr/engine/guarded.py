@@ -267,6 +267,9 @@ class _GuardedTurn:
     def partial(self, partial: Partial) -> None:
         self._listener.partial(partial)
 
+    def provisional(self, result: Recognised) -> None:
+        self._listener.provisional(result)
+
     def recognised(self, result: Recognised) -> None:
         use = self._use
         if use is not None:

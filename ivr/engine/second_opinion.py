@@ -101,6 +101,9 @@ class _FirstListener:
     def partial(self, partial: Partial) -> None:
         self._turn.partial(partial)
 
+    def provisional(self, result: Recognised) -> None:
+        """Ignored: whether a result stands is decided here."""
+
     def recognised(self, result: Recognised) -> None:
         self._turn.first_recognised(result)
 
@@ -113,6 +116,9 @@ class _SecondListener:
 
     def partial(self, partial: Partial) -> None:
         """Ignored: it hears the whole turn at once."""
+
+    def provisional(self, result: Recognised) -> None:
+        """Ignored, likewise."""
 
     def recognised(self, result: Recognised) -> None:
         self._turn.second_recognised(result)
@@ -215,6 +221,8 @@ class _TwoReadings:
             return
         second.feed(np.concatenate(turn))
         second.finish()
+        # After the second was set to work: it may be told what this one takes a moment over.
+        self._listener.provisional(first)
 
     def second_recognised(self, result: Recognised) -> None:
         """The second engine is done, on one of its threads."""

@@ -112,8 +112,10 @@ class Turn:
         self._heard = heard
         self._failed = failed
         self._ended_at = 0.0
-        self._early: tuple[Recognised, Classified, float] | None = None
+        self._early: tuple[Recognised, Classified] | None = None
         """The result of an engine that broke while the caller still spoke."""
+        self._provisional: tuple[Transcript, Classified] | None = None
+        """What stands if nothing better comes, classified already."""
         self._stages: dict[str, float] = {}
         self._recogniser = recognition.open(_OnOtherThreads(self, classifier, post))
 
@@ -158,7 +160,7 @@ class Turn:
         self._set_deadline()
         self._recogniser.finish()
         if self._early is not None:
-            result, classified, _ = self._early
+            result, classified = self._early
             self._conclude(result, classified, 0.0)
 
     def timer(self, now: float) -> None:
@@ -183,10 +185,14 @@ class Turn:
             told_at: When both were there, on the loop's clock.
         """
         if self.state is TurnState.LISTENING:
-            self._early = (result, classified, told_at)
+            self._early = (result, classified)
         elif self.state is TurnState.RECOGNISING:
             took = max(0.0, told_at - self._ended_at - classified.seconds)
             self._conclude(result, classified, took)
+
+    def provisional(self, words: Transcript, classified: Classified) -> None:
+        """Take what stands if nothing better comes in time."""
+        self._provisional = (words, classified)
 
     def drop(self) -> None:
         """Nobody listens any more; a turn that is over already is understood all the same."""
@@ -204,6 +210,8 @@ class Turn:
     def _classified(self, result: Recognised) -> Classified:
         if self.purpose is Purpose.ANSWER:
             return Classified()
+        if self._provisional is not None and self._provisional[0] is result.transcript:
+            return self._provisional[1]
         return self._classifier.whole(result.transcript)
 
     def _conclude(self, result: Recognised, classified: Classified, took: float) -> None:
@@ -248,6 +256,12 @@ class _OnOtherThreads:
         if classification is not None:
             turn = self._turn
             self._post(lambda at: turn.partial(partial, classification, at))
+
+    def provisional(self, result: Recognised) -> None:
+        words, turn = result.transcript, self._turn
+        if words is not None and self._purpose is not Purpose.ANSWER:
+            classified = self._classifier.whole(words)
+            self._post(lambda at: turn.provisional(words, classified))
 
     def recognised(self, result: Recognised) -> None:
         answer = self._purpose is Purpose.ANSWER

@@ -52,6 +52,9 @@ class TurnListener(Protocol):
     def partial(self, partial: Partial) -> None:
         """There is news while the caller speaks. Not after the turn's end."""
 
+    def provisional(self, result: Recognised) -> None:
+        """The result as it stands if nothing better comes in time."""
+
     def recognised(self, result: Recognised) -> None:
         """The turn's one result. Before the turn's end only when the engine broke."""
 

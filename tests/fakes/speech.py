@@ -195,6 +195,9 @@ class Results:
         self.partials.append(partial.text)
         self.first_partial.set()
 
+    def provisional(self, result: Recognised) -> None:
+        """See :class:`ivr.ports.TurnListener`."""
+
     def recognised(self, result: Recognised) -> None:
         """See :class:`ivr.ports.TurnListener`."""
         self.all.append(result)

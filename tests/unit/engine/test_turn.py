@@ -45,9 +45,9 @@ class Listening:
         end: Pauses | FixedPause | None = None,
         *,
         purpose: Purpose = Purpose.QUESTION,
-        patience: float | None = None,
+        ask_early: float | None = None,
     ) -> None:
-        self.recognition = FakeRecognition(patience)
+        self.recognition = FakeRecognition(ask_early)
         self.classifier = FakeClassifier()
         self.posted: list[Callable[[float], None]] = []
         self.heard: list[Heard] = []
@@ -136,18 +136,18 @@ def test_the_deadline_gives_what_there_is() -> None:
     assert on.heard[0].classification is not None
 
 
-def test_patience_ends_before_the_deadline() -> None:
+def test_a_result_so_far_is_taken_before_the_deadline() -> None:
     """
     Who waits only for something better is hurried; who has nothing yet has until the deadline.
     """
-    on = Listening(patience=0.4)
+    on = Listening(ask_early=0.4)
     on.turn.finish(ENDED, 9.0)
     first = on.turn.next_deadline
     on.turn.timer(9.4)
     second = on.turn.next_deadline
     on.turn.timer(10.0)
 
-    other = Listening(patience=0.4)
+    other = Listening(ask_early=0.4)
     other.recognition.on_result_so_far = Recognised(transcript=WORDS)
     other.turn.finish(ENDED, 9.0)
     other.turn.timer(9.4)
@@ -274,3 +274,19 @@ def test_a_promoted_classifier_is_used_by_the_next_turn() -> None:
     assert after.classification is not None
     assert Ranked("energie", 0.9) in before.classification.ranking
     assert Ranked("energie", 0.9) not in after.classification.ranking
+
+
+def test_what_stands_if_nothing_better_comes_is_classified_before_the_deadline() -> None:
+    """
+    Where it was recognised: the loop, which runs all calls, has nothing to compute then.
+    """
+    on = Listening(ask_early=0.4)
+    on.turn.finish(ENDED, 9.0)
+    on.recognition.listener.provisional(Recognised(transcript=WORDS))
+    on.arrive(9.1)
+    on.recognition.on_result_so_far = Recognised(transcript=WORDS)
+    before = list(on.classifier.asked)
+    on.turn.timer(9.4)
+
+    assert [TEXT] == before == on.classifier.asked
+    assert on.heard[0].classification is not None
